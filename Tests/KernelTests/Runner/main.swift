@@ -1,1 +1,69 @@
-print("kernel-tests")
+import CActs
+import Foundation
+import Glibc
+
+/// The whole program against a real kernel: starts `hypervigil`, does what it has to see, and compares.
+///
+///     kernel-tests --program PATH --acts FOLDER [--guest] [--full] [--case GROUP]...
+///
+/// Prints `ok NAME`, `not ok NAME: why` or `skip NAME: reason` for each check and a line with the sums; exits with 1 if any failed.
+let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
+    ("errors", runErrors),
+    ("exec", runExec),
+    ("spawn", runSpawn),
+    ("file", runFile),
+    ("latency", runLatency),
+    ("module", runModule),
+    ("ring", runRing),
+]
+
+func usage(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("kernel-tests: \(message)\n".utf8))
+    exit(64)
+}
+
+acts_line_buffer()
+var context = Context()
+var arguments = CommandLine.arguments.dropFirst()
+while let option = arguments.popFirst() {
+    switch option {
+    case "--guest": context.guest = true
+    case "--full": context.full = true
+    case "--program", "--acts", "--case":
+        guard let value = arguments.popFirst() else { usage("\(option) needs a value") }
+        switch option {
+        case "--program": context.program = URL(fileURLWithPath: value).path
+        case "--acts": context.acts = URL(fileURLWithPath: value).path
+        default: context.groups.append(value)
+        }
+    default: usage("unknown option \(option)")
+    }
+}
+for name in context.groups where !groups.contains(where: { $0.name == name }) {
+    usage("no group \(name): \(groups.map(\.name).joined(separator: ", "))")
+}
+guard access(context.program, X_OK) == 0 else { usage("--program: \(context.program) can't be executed") }
+guard access(context.exitProgram, X_OK) == 0 else { usage("--acts: \(context.exitProgram) can't be executed") }
+guard geteuid() == 0 else { usage("be root") }
+
+// Children that can't be waited for later must not end this program by their closed pipes.
+signal(SIGPIPE, SIG_IGN)
+var template = Array("/tmp/kernel-tests.XXXXXX".utf8CString)
+guard mkdtemp(&template) != nil else { usage("mkdtemp: \(String(cString: strerror(errno)))") }
+context.folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+chmod(context.folder, 0o755)
+
+var report = Report()
+print("kernel-tests: \(Context.kernelRelease), \(context.guest ? "guest" : "host"), \(context.full ? "full" : "reduced") counts")
+for group in groups where context.groups.isEmpty || context.groups.contains(group.name) {
+    let begin = now()
+    group.run(context, &report)
+    print("-- \(group.name): \(Int(now() - begin)) s")
+}
+if report.failed == 0 {
+    try? FileManager.default.removeItem(atPath: context.folder)
+} else {
+    print("kernel-tests: what was printed is in \(context.folder)")
+}
+print("kernel-tests: \(report.passed) passed, \(report.failed) failed, \(report.skipped) skipped")
+exit(report.failed == 0 ? 0 : 1)

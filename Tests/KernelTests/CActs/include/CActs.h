@@ -1,1 +1,70 @@
-/* acts */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Acts that Swift can't do: between fork and exec, raw system calls, floods.
+ * Functions return 0 or a negative errno unless they say otherwise.
+ */
+#ifndef CACTS_H
+#define CACTS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum acts_exec_way {
+	ACTS_EXECVE,
+	ACTS_EXECVEAT_FD, /* execveat(fd, "", AT_EMPTY_PATH), as fexecve does */
+	ACTS_FROM_THREAD, /* execve by a thread that is not the leader */
+	ACTS_INT80,       /* the 32-bit system call, from a 64-bit process */
+};
+
+struct acts_exec {
+	const char *path;
+	char *const *argv;
+	const char *directory; /* chdir there first; NULL: stay */
+	enum acts_exec_way way;
+	int fd;
+	int ids;           /* set the ids below first */
+	uint32_t real, effective, saved;
+	int out, error;    /* descriptors for standard output and error; -1: inherited */
+};
+
+/* Fork and exec. Returns the child's pid; where the exec fails, the child ends with its errno as exit code. */
+pid_t acts_start(const struct acts_exec *exec);
+
+/* Wait for a child: the status as wait(2) has it, or a negative errno. */
+int acts_wait(pid_t pid);
+
+/* posix_spawn `count` processes of `path`, at most `parallel` at a time; their pids go to `pids`. */
+int acts_spawn_many(const char *path, uint32_t count, uint32_t parallel, pid_t *pids);
+
+/* A memfd with the bytes of a file, ready to be executed: a descriptor, or a negative errno. */
+int acts_memfd_of(const char *path);
+
+/*
+ * Start processes that each create, rename and delete a file `rounds` times in `directory`:
+ * processes * rounds * 3 changes. Does not wait: each child ends with 0 or its errno.
+ */
+int acts_flood_start(const char *directory, uint32_t processes, uint32_t rounds, pid_t *pids);
+
+int acts_init_module(const void *image, size_t size, const char *arguments);
+int acts_finit_module(int fd, const char *arguments);
+int acts_delete_module(const char *name);
+
+/* finit_module in a child that gave up CAP_SYS_MODULE: the child's pid; its exit code is the errno. */
+pid_t acts_finit_module_unprivileged(int fd);
+
+/* A loaded BPF program. */
+struct acts_program {
+	uint32_t id, type;
+	char name[16];
+};
+
+/* The BPF programs of the whole machine, at most `capacity`: their number, or a negative errno. */
+int acts_bpf_programs(struct acts_program *programs, uint32_t capacity);
+
+/* Whether the needle is among the bytes. */
+int acts_contains(const void *bytes, size_t size, const void *needle, size_t needle_size);
+
+/* Standard output by the line also where it is a pipe. */
+void acts_line_buffer(void);
+
+#endif

@@ -1,0 +1,95 @@
+import Foundation
+
+/// One line of `watch --format json`.
+struct Event {
+    let fields: [String: Any]
+    let line: String
+
+    init(line: Data) throws {
+        self.line = String(decoding: line, as: UTF8.self)
+        guard String(validating: line, as: UTF8.self) != nil else { throw Failure("not UTF-8: \(self.line)") }
+        do {
+            guard let fields = try JSONSerialization.jsonObject(with: line) as? [String: Any] else {
+                throw Failure("not an object: \(self.line)")
+            }
+            self.fields = fields
+        } catch let error as NSError {
+            throw Failure("not JSON (\(error.localizedDescription)): \(self.line)")
+        }
+    }
+
+    /// A field by its dotted name.
+    subscript(_ name: String) -> Any? {
+        var value: Any? = fields
+        for part in name.split(separator: ".") {
+            value = (value as? [String: Any])?[String(part)]
+        }
+        return value
+    }
+
+    func string(_ name: String) -> String? { self[name] as? String }
+    func strings(_ name: String) -> [String]? { self[name] as? [String] }
+    func flag(_ name: String) -> Bool { self[name] as? Bool ?? false }
+
+    /// A JSON number; nil where it is a string, as identifiers are.
+    func number(_ name: String) -> Int? { (self[name] as? NSNumber)?.intValue }
+
+    var action: String { string("event.action") ?? "" }
+    var outcome: String { string("event.outcome") ?? "" }
+    var pid: Int { number("process.pid") ?? -1 }
+    var path: String { string("file.path") ?? "" }
+
+    /// Every base64 value under hypervigil.raw, decoded.
+    var rawValues: [[UInt8]] {
+        func collect(_ value: Any?) -> [[UInt8]] {
+            switch value {
+            case let text as String: Data(base64Encoded: text).map { [[UInt8]($0)] } ?? []
+            case let list as [Any]: list.flatMap(collect)
+            case let object as [String: Any]: object.values.flatMap(collect)
+            default: []
+            }
+        }
+        return collect(self["hypervigil.raw"])
+    }
+
+    func has(_ name: String, _ expected: String) throws {
+        let value = self[name]
+        if value as? String != expected { throw Failure("\(name) is \(value.map { "\($0)" } ?? "absent"), expected \(expected) in \(line)") }
+    }
+
+    func has(_ name: String, _ expected: Int) throws {
+        let value = self[name]
+        if number(name) != expected { throw Failure("\(name) is \(value.map { "\($0)" } ?? "absent"), expected \(expected) in \(line)") }
+    }
+}
+
+extension Array where Element == Event {
+    /// The one event that `matches`; a failure that says how many there are otherwise.
+    func one(_ what: String, where matches: (Event) -> Bool) throws -> Event {
+        let found = filter(matches)
+        if found.count != 1 {
+            let seen = found.isEmpty ? "" : ": " + found.map(\.line).joined(separator: " ; ")
+            throw Failure("\(found.count) events, expected one: \(what)\(seen)")
+        }
+        return found[0]
+    }
+
+    func exec(pid: Int32) throws -> Event { try one("exec of pid \(pid)") { $0.action == "exec" && $0.pid == Int(pid) } }
+    func exit(pid: Int32) throws -> Event { try one("exit of pid \(pid)") { $0.action == "exit" && $0.pid == Int(pid) } }
+
+    func file(_ action: String, _ path: String) throws -> Event {
+        try one("\(action) of \(path)") { $0.action == action && $0.path == path }
+    }
+
+    /// What `lost` events tell of a kind; an event without a count makes the sum nil.
+    func lost(kind: String? = nil) -> Int? {
+        var sum = 0
+        for event in self where event.action == "lost" {
+            let kinds = event.strings("hypervigil.lost.kinds") ?? []
+            if let kind, !kinds.isEmpty, !kinds.contains(kind) { continue }
+            guard let count = event.number("hypervigil.lost.count") else { return nil }
+            sum += count
+        }
+        return sum
+    }
+}
