@@ -1,0 +1,117 @@
+/// Where the next byte goes. It checks no bounds: `ByteWriter.reserve` has made room for the worst case.
+///
+/// The operations are inlined and constants are `StaticString`, so that a literal becomes a few stores.
+struct Cursor {
+    /// Bytes that may be written behind the end, because words are stored whole.
+    static let slack = 32
+
+    var position: UnsafeMutableRawPointer
+
+    @inline(__always) init(_ position: UnsafeMutableRawPointer) { self.position = position }
+
+    @inline(__always) mutating func put(_ byte: UInt8) {
+        position.storeBytes(of: byte, as: UInt8.self)
+        position += 1
+    }
+
+    @inline(__always) mutating func put(_ text: StaticString) { copy(text.utf8Start, text.utf8CodeUnitCount) }
+
+    @inline(__always) mutating func copy(_ from: UnsafeRawPointer, _ count: Int) {
+        position.copyMemory(from: from, byteCount: count)
+        position += count
+    }
+
+    @inline(__always) mutating func copy(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { if let start = $0.baseAddress { copy(start, $0.count) } }
+    }
+
+    /// In decimal.
+    @inline(__always) mutating func number(_ value: UInt64) { position = Decimal.write(value, to: position) }
+    @inline(__always) mutating func number(_ value: UInt32) { position = Decimal.write(UInt64(value), to: position) }
+    @inline(__always) mutating func number(_ value: UInt16) { position = Decimal.write(UInt64(value), to: position) }
+
+    /// As a JSON string: identifiers, and what may pass 2^53.
+    @inline(__always) mutating func quoted(_ value: UInt64) {
+        put(UInt8(ascii: "\""))
+        number(value)
+        put(UInt8(ascii: "\""))
+    }
+    @inline(__always) mutating func quoted(_ value: UInt32) { quoted(UInt64(value)) }
+
+    /// A count or a size; Elasticsearch's `long` ends at 2^63 - 1, and so does this.
+    @inline(__always) mutating func long(_ value: UInt64) { number(min(value, UInt64(Int64.max))) }
+
+    @inline(__always) mutating func boolean(_ value: Bool) { if value { put("true") } else { put("false") } }
+
+    /// `width` hexadecimal digits, lower case.
+    @inline(__always) mutating func hexadecimal(_ value: UInt64, width: Int) {
+        let digits: StaticString = "0123456789abcdef"
+        var shift = (width - 1) * 4
+        while shift >= 0 {
+            put(digits.utf8Start[Int(value >> UInt64(shift) & 15)])
+            shift -= 4
+        }
+    }
+
+    /// Four octal digits, as chmod(1) takes them.
+    @inline(__always) mutating func octal(_ value: UInt32) {
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 9 & 7))
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 6 & 7))
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 3 & 7))
+        put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value & 7))
+    }
+
+    /// A device number as /proc/self/mountinfo has it, `major:minor`.
+    @inline(__always) mutating func device(_ value: UInt32) {
+        number(value >> 20)
+        put(UInt8(ascii: ":"))
+        number(value & 0xfffff)
+    }
+}
+
+/// Decimal digits, two at a time.
+enum Decimal {
+    @inline(__always) static var pairs: UnsafePointer<UInt8> {
+        let table: StaticString = """
+            0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+            5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+            """
+        return table.utf8Start
+    }
+
+    @inline(__always) static func pair(_ value: UInt64, to position: UnsafeMutableRawPointer) {
+        let digits = UnsafeRawPointer(pairs).loadUnaligned(fromByteOffset: Int(truncatingIfNeeded: value) &* 2, as: UInt16.self)
+        position.storeBytes(of: digits, as: UInt16.self)
+    }
+
+    @inline(__always) static func length(_ value: UInt64) -> Int {
+        var rest = value
+        var length = 1
+        while true {
+            if rest < 10 { return length }
+            if rest < 100 { return length &+ 1 }
+            if rest < 1000 { return length &+ 2 }
+            if rest < 10000 { return length &+ 3 }
+            rest /= 10000
+            length &+= 4
+        }
+    }
+
+    @inline(never) static func write(_ value: UInt64, to position: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        let end = position + length(value)
+        var at = end
+        var rest = value
+        while rest >= 100 {
+            let quotient = rest / 100
+            at -= 2
+            pair(rest &- quotient &* 100, to: at)
+            rest = quotient
+        }
+        if rest >= 10 {
+            pair(rest, to: at - 2)
+        } else {
+            (at - 1).storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+        }
+        return end
+    }
+}

@@ -1,0 +1,220 @@
+internal import Glibc
+internal import KernelABI
+public import Rings
+
+extension ECSEncoder {
+    /// A change of a file.
+    ///
+    /// - Returns: false, and nothing is written, where the action is not known.
+    @discardableResult
+    public mutating func encode(_ view: borrowing FileView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
+        guard let action = Action(fileAction: view.action) else { return false }
+        var cursor = writer.reserve(bound(view.bytes, resolution))
+        let header = view.header
+        let actor = view.actor
+        let outcome = resolution.outcome ?? view.recordedOutcome
+        begin(header, action, outcome, severity: action.severity, ordinal: resolution.ordinal, &cursor)
+        process(actor, &cursor)
+        cursor.put("}")
+        user(actor, &cursor)
+
+        let path = objectPath(view, resolution)
+        let target = targetPath(view, resolution)
+        cursor.put(",\"file\":{")
+        file(path.bytes, &cursor)
+        if target.bytes.count > 0 {
+            cursor.put("\"target_path\":\"")
+            string(target.bytes, .fileTargetPath, &cursor)
+            cursor.put("\",")
+        }
+        let object = view.object
+        if object.inode != 0 {
+            Self.write(object, &cursor)
+            cursor.put("\"mtime\":\"")
+            times.write(nanoseconds: Int64(bitPattern: object.mtime), &cursor)
+            cursor.put("\",")
+        }
+        cursor.closeObject()
+
+        own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
+        cursor.put("}")
+        where_(view, path, &cursor)
+        if action == .rename { victim(view, target, &cursor) }
+        if action == .write { changes(view, &cursor) } else if header.has(HV_FILE_IO_URING) { cursor.put(",\"write\":{\"via\":\"io_uring\"}") }
+        finish(&cursor)
+        writer.commit(cursor)
+        return true
+    }
+
+    /// `path`, `name`, `directory` and `extension` of `file`, each with a comma behind it.
+    @inline(__always)
+    mutating func file(_ path: UnsafeRawBufferPointer, _ cursor: inout Cursor) {
+        guard let start = path.baseAddress, path.count > 0 else { return }
+        cursor.put("\"path\":\"")
+        string(path, .filePath, &cursor)
+        cursor.put("\",")
+        var nameStart = 0
+        if let slash = path.lastIndex(of: UInt8(ascii: "/"), from: 0) {
+            nameStart = slash &+ 1
+            cursor.put("\"directory\":\"")
+            string(UnsafeRawBufferPointer(start: start, count: max(slash, 1)), .fileDirectory, &cursor)
+            cursor.put("\",")
+        }
+        guard nameStart < path.count else { return }
+        cursor.put("\"name\":\"")
+        string(UnsafeRawBufferPointer(start: start + nameStart, count: path.count &- nameStart), .fileName, &cursor)
+        cursor.put("\",")
+        // The dot of a hidden file begins no extension.
+        guard let dot = path.lastIndex(of: UInt8(ascii: "."), from: nameStart &+ 1), dot &+ 1 < path.count else { return }
+        cursor.put("\"extension\":\"")
+        string(UnsafeRawBufferPointer(start: start + dot + 1, count: path.count &- dot &- 1), .fileExtension, &cursor)
+        cursor.put("\",")
+    }
+
+    /// An inode's fields by their ECS names, each with a comma behind it.
+    @inline(__always)
+    static func write(_ object: hv_object, _ cursor: inout Cursor) {
+        cursor.put("\"inode\":")
+        cursor.quoted(object.inode)
+        cursor.put(",\"device\":\"")
+        cursor.device(object.device)
+        cursor.put("\",\"mode\":\"")
+        cursor.octal(object.mode)
+        cursor.put("\",\"uid\":")
+        cursor.quoted(object.uid)
+        cursor.put(",\"gid\":")
+        cursor.quoted(object.gid)
+        cursor.put(",\"size\":")
+        cursor.long(object.size)
+        switch object.mode & UInt32(S_IFMT) {
+        case UInt32(S_IFREG): cursor.put(",\"type\":\"file\",")
+        case UInt32(S_IFDIR): cursor.put(",\"type\":\"dir\",")
+        case UInt32(S_IFLNK): cursor.put(",\"type\":\"symlink\",")
+        case UInt32(S_IFCHR): cursor.put(",\"type\":\"character\",")
+        case UInt32(S_IFBLK): cursor.put(",\"type\":\"block\",")
+        case UInt32(S_IFIFO): cursor.put(",\"type\":\"fifo\",")
+        case UInt32(S_IFSOCK): cursor.put(",\"type\":\"socket\",")
+        default: cursor.put(",")
+        }
+    }
+
+    /// An array of names.
+    @inline(never)
+    static func write(_ flags: PathFlags, _ cursor: inout Cursor) {
+        cursor.put("[")
+        if flags.contains(.truncated) { cursor.put("\"truncated\",") }
+        if flags.contains(.deleted) { cursor.put("\"deleted\",") }
+        if flags.contains(.unreachable) { cursor.put("\"unreachable\",") }
+        if flags.contains(.fault) { cursor.put("\"unreadable\",") }
+        cursor.closeArray()
+    }
+
+    /// `hypervigil.path`: flags, and the other descriptions of the object where they differ.
+    @inline(__always)
+    private mutating func where_(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
+        cursor.put(",\"path\":{")
+        members(
+            path, actor: borrowed(view.actorPath), inner: borrowed(view.inner), name: borrowed(view.name),
+            spelled: view.header.has(HV_FILE_SPELLED), (.pathActor, .pathInner, .pathSpelled), &cursor)
+        cursor.closeObject()
+    }
+
+    /// `hypervigil.target`: the same of where it went, and the inode that was there before.
+    @inline(__always)
+    private mutating func victim(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
+        cursor.put(",\"target\":{")
+        members(
+            path, actor: borrowed(view.targetActorPath), inner: borrowed(view.targetInner), name: borrowed(view.targetName),
+            spelled: view.header.has(HV_FILE_TARGET_SPELLED), (.targetActor, .targetInner, .targetSpelled), &cursor)
+        let target = view.target
+        if target.inode != 0 { Self.write(target, &cursor) }
+        if view.header.has(HV_FILE_EXCHANGE) { cursor.put("\"exchange\":true") }
+        cursor.closeObject()
+    }
+
+    @inline(__always)
+    private mutating func members(
+        _ path: DescribedPath, actor: UnsafeRawBufferPointer, inner: UnsafeRawBufferPointer, name: UnsafeRawBufferPointer, spelled: Bool,
+        _ fields: (RawField, RawField, RawField), _ cursor: inout Cursor
+    ) {
+        if !path.flags.isEmpty {
+            cursor.put("\"flags\":")
+            Self.write(path.flags, &cursor)
+            cursor.put(",")
+        }
+        if spelled {
+            cursor.put("\"spelled\":\"")
+            string(name, fields.2, &cursor)
+            cursor.put("\",")
+            return  // what the kernel has is the directory it is relative to, not the object
+        }
+        if actor.count > 0, !actor.hasSameBytes(as: path.bytes) {
+            cursor.put("\"actor\":\"")
+            string(actor, fields.0, &cursor)
+            cursor.put("\",")
+        }
+        if inner.count > 0, !inner.hasSameBytes(as: path.bytes) {
+            cursor.put("\"inner\":\"")
+            string(inner, fields.1, &cursor)
+            cursor.put("\",")
+        }
+    }
+
+    /// `hypervigil.write`.
+    @inline(__always)
+    private mutating func changes(_ view: borrowing FileView, _ cursor: inout Cursor) {
+        let header = view.header
+        cursor.put(",\"write\":{\"operations\":")
+        cursor.long(view.operations)
+        cursor.put(",\"size_before\":")
+        cursor.long(view.sizeBefore)
+        cursor.put(",\"first\":\"")
+        time(view.first, &cursor)
+        cursor.put("\",\"last\":\"")
+        time(view.last, &cursor)
+        cursor.put("\"")
+        // The hooks are behind all ways of writing and tell only this one apart.
+        if header.has(HV_FILE_IO_URING) { cursor.put(",\"via\":\"io_uring\"") }
+        if header.has(HV_FILE_OPEN) { cursor.put(",\"open\":true") } else if header.has(HV_FILE_CLOSED) { cursor.put(",\"open\":false") }
+        cursor.put("}")
+    }
+}
+
+extension Action {
+    init?(fileAction: UInt32) {
+        switch fileAction {
+        case HV_FILE_CREATE.rawValue: self = .create
+        case HV_FILE_WRITE.rawValue: self = .write
+        case HV_FILE_RENAME.rawValue: self = .rename
+        case HV_FILE_DELETE.rawValue: self = .delete
+        default: return nil
+        }
+    }
+}
+
+extension FileView {
+    /// As the record has it, before a result is joined.
+    var recordedOutcome: Outcome {
+        error == 0 && header.has(HV_FILE_PENDING) ? .unknown : Outcome(error: error)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The last place of a byte at or behind `from`.
+    @inline(__always)
+    func lastIndex(of byte: UInt8, from: Int) -> Int? {
+        guard let start = baseAddress else { return nil }
+        var index = count
+        while index > from {
+            index &-= 1
+            if start.load(fromByteOffset: index, as: UInt8.self) == byte { return index }
+        }
+        return nil
+    }
+
+    @inline(__always)
+    func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let mine = baseAddress, let others = other.baseAddress else { return count == other.count }
+        return memcmp(mine, others, count) == 0
+    }
+}

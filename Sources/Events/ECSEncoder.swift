@@ -1,0 +1,265 @@
+internal import KernelABI
+internal import Rings
+
+/// Records to events: one JSON object a line, with the names of the Elastic Common Schema and this project's own below
+/// `hypervigil`.
+///
+/// One encoder serves one thread. It allocates when it is made and not again; the writer grows with the largest event.
+public struct ECSEncoder: ~Copyable {
+    public let context: EncoderContext
+    /// CLOCK_REALTIME minus CLOCK_BOOTTIME, nanoseconds. The owner sets it anew when the clock is stepped.
+    public var realtimeOffset: Int64
+    var times = TimestampWriter()
+    var raw = RawFields()
+    let joined = JoinedPaths()
+
+    public init(context: EncoderContext, realtimeOffset: Int64) {
+        self.context = context
+        self.realtimeOffset = realtimeOffset
+    }
+
+    /// Encodes a record of any kind that makes an event.
+    ///
+    /// - Returns: false, and nothing is written, where the bytes are no whole record, of a kind or action that is not known,
+    ///   or a result, which is no event of its own.
+    @discardableResult
+    public mutating func encode(record: RawSpan, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
+        guard let header = HeaderView(record) else { return false }
+        switch UInt32(header.kind) {
+        case HV_KIND_EXEC.rawValue:
+            guard let view = ExecView(record) else { return false }
+            return encode(view, resolution, into: &writer)
+        case HV_KIND_FORK.rawValue:
+            guard let view = ForkView(record) else { return false }
+            return encode(view, resolution, into: &writer)
+        case HV_KIND_EXIT.rawValue:
+            guard let view = ExitView(record) else { return false }
+            return encode(view, resolution, into: &writer)
+        case HV_KIND_FILE.rawValue:
+            guard let view = FileView(record) else { return false }
+            return encode(view, resolution, into: &writer)
+        case HV_KIND_MODULE.rawValue:
+            guard let view = ModuleView(record) else { return false }
+            return encode(view, resolution, into: &writer)
+        default: return false
+        }
+    }
+
+    /// The most that one event takes, whatever its bytes: a path is written as path, directory, name and extension at up to
+    /// six bytes each for one, and once more in base64 for each; arguments as an array and as a line.
+    @inline(__always)
+    func bound(_ record: RawSpan, _ resolution: borrowing Resolution) -> Int {
+        8192 &+ context.constantBytes &+ 40 &* (record.byteCount &+ resolution.path.count &+ resolution.targetPath.count)
+    }
+
+    // MARK: Parts that events share
+
+    /// From the brace to the end of `event`, and `error`.
+    @inline(__always)
+    mutating func begin(
+        _ header: borrowing HeaderView, _ action: Action, _ outcome: Outcome, severity: UInt32, ordinal: UInt32, _ cursor: inout Cursor
+    ) {
+        raw.clear()
+        cursor.put("{\"@timestamp\":\"")
+        time(header.time, &cursor)
+        cursor.copy(context.opening)
+        cursor.copy(context.eventID)
+        cursor.put("r")
+        cursor.number(header.ring)
+        cursor.put("c")
+        cursor.number(header.cpu)
+        cursor.put("-")
+        cursor.number(header.sequence)
+        if ordinal > 0 {
+            cursor.put("-")
+            cursor.number(ordinal)
+        }
+        classify(action, outcome, severity: severity, &cursor)
+    }
+
+    /// Ends `event.id`, writes the rest of `event`, and `error`.
+    @inline(__always)
+    func classify(_ action: Action, _ outcome: Outcome?, severity: UInt32, _ cursor: inout Cursor) {
+        cursor.put("\",")
+        let classification = action.classification
+        cursor.copy(classification.utf8Start, classification.utf8CodeUnitCount)
+        switch outcome {
+        case .success: cursor.put(",\"outcome\":\"success\",\"severity\":")
+        case .failure: cursor.put(",\"outcome\":\"failure\",\"severity\":")
+        case .unknown: cursor.put(",\"outcome\":\"unknown\",\"severity\":")
+        case nil: cursor.put(",\"severity\":")
+        }
+        cursor.number(severity)
+        cursor.put("}")
+        if case .failure(let number) = outcome {
+            cursor.put(",\"error\":{\"code\":\"")
+            ErrnoNames.write(number, &cursor)
+            cursor.put("\"}")
+        }
+    }
+
+    /// CLOCK_BOOTTIME nanoseconds as a point in time.
+    @inline(__always)
+    mutating func time(_ boottime: UInt64, _ cursor: inout Cursor) {
+        times.write(nanoseconds: Int64(truncatingIfNeeded: boottime) &+ realtimeOffset, &cursor)
+    }
+
+    /// The inside of a JSON string. Where bytes are replaced, the field's go into `hypervigil.raw` too.
+    @inline(__always)
+    mutating func string(_ bytes: UnsafeRawBufferPointer, _ field: RawField, _ cursor: inout Cursor) {
+        guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+        let (end, replaced) = JSONString.write(start, bytes.count, to: cursor.position)
+        cursor.position = end
+        if replaced { raw.note(field, bytes) }
+    }
+
+    @inline(__always)
+    func entity(_ pid: UInt32, _ start: UInt64, _ cursor: inout Cursor) {
+        cursor.copy(context.entityID)
+        cursor.number(pid)
+        cursor.put("-")
+        cursor.number(start)
+        cursor.put("\"")
+    }
+
+    /// `process`, left open, with the actor.
+    @inline(__always)
+    mutating func process(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+        cursor.put(",\"process\":{\"pid\":")
+        cursor.number(actor.pid)
+        cursor.put(",\"thread\":{\"id\":")
+        cursor.number(actor.tid)
+        cursor.put("},")
+        entity(actor.pid, actor.start, &cursor)
+        cursor.put(",\"start\":\"")
+        time(actor.start, &cursor)
+        cursor.put("\",\"name\":\"")
+        string(borrowed(actor.name), .processName, &cursor)
+        cursor.put("\",\"saved_user\":{\"id\":")
+        cursor.quoted(actor.savedUid)
+        cursor.put("},\"saved_group\":{\"id\":")
+        cursor.quoted(actor.savedGid)
+        cursor.put("},\"parent\":{\"pid\":")
+        cursor.number(actor.parentPid)
+        cursor.put(",")
+        entity(actor.parentPid, actor.parentStart, &cursor)
+        cursor.put(",\"name\":\"")
+        string(borrowed(actor.parentName), .processParentName, &cursor)
+        let terminal = actor.terminal
+        if terminal != 0 {
+            cursor.put("\"},\"interactive\":true,\"tty\":{\"char_device\":{\"major\":")
+            cursor.number(terminal >> 20)
+            cursor.put(",\"minor\":")
+            cursor.number(terminal & 0xfffff)
+            cursor.put("}}")
+        } else {
+            cursor.put("\"},\"interactive\":false")
+        }
+    }
+
+    /// `user` and `group`.
+    @inline(__always)
+    func user(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+        cursor.put(",\"user\":{\"id\":")
+        cursor.quoted(actor.uid)
+        cursor.put(",\"effective\":{\"id\":")
+        cursor.quoted(actor.effectiveUid)
+        cursor.put(",\"group\":{\"id\":")
+        cursor.quoted(actor.effectiveGid)
+        cursor.put("}}")
+        if actor.loginUid != .max {
+            cursor.put(",\"audit\":{\"id\":")
+            cursor.quoted(actor.loginUid)
+            cursor.put("}")
+        }
+        cursor.put("},\"group\":{\"id\":")
+        cursor.quoted(actor.gid)
+        cursor.put("}")
+    }
+
+    /// `hypervigil`, left open, and `hypervigil.process` in it, left open too.
+    @inline(__always)
+    mutating func own(_ header: borrowing HeaderView, _ actor: borrowing ActorView, cgroup: UnsafeRawBufferPointer, _ cursor: inout Cursor) {
+        cursor.put(",\"hypervigil\":{\"monotonic\":")
+        cursor.quoted(header.time)
+        cursor.put(",\"process\":{\"capabilities\":\"")
+        cursor.hexadecimal(actor.capabilities, width: 16)
+        cursor.put("\",\"namespaces\":{")
+        namespace("\"mount\":\"", actor.mountNamespace, &cursor)
+        namespace("\"pid\":\"", actor.pidNamespace, &cursor)
+        namespace("\"user\":\"", actor.userNamespace, &cursor)
+        namespace("\"network\":\"", actor.networkNamespace, &cursor)
+        namespace("\"ipc\":\"", actor.ipcNamespace, &cursor)
+        namespace("\"uts\":\"", actor.utsNamespace, &cursor)
+        namespace("\"cgroup\":\"", actor.cgroupNamespace, &cursor)
+        cursor.closeObject()
+        cursor.put(",\"cgroup\":{\"id\":")
+        cursor.quoted(actor.cgroup)
+        if cgroup.count > 0 {
+            cursor.put(",\"path\":\"")
+            string(cgroup, .execCgroupPath, &cursor)
+            cursor.put("\"")
+        }
+        cursor.put("}")
+        if actor.session != .max {
+            cursor.put(",\"session\":")
+            cursor.quoted(actor.session)
+        }
+        if actor.taskFlags & TaskFlags.known != 0 { TaskFlags.write(actor.taskFlags, &cursor) }
+    }
+
+    @inline(__always)
+    private func namespace(_ name: StaticString, _ inode: UInt32, _ cursor: inout Cursor) {
+        guard inode != 0 else { return }
+        cursor.put(name)
+        cursor.number(inode)
+        cursor.put("\",")
+    }
+
+    /// `hypervigil.raw` where there is something, and the end of the line.
+    @inline(__always)
+    func finish(_ cursor: inout Cursor) {
+        if !raw.isEmpty { raw.write(&cursor) }
+        cursor.put("}}\n")
+    }
+}
+
+/// Bytes of a view as a pointer. They lie in the record that the caller of `encode` lends for the call; no pointer is kept
+/// beyond it.
+@inline(__always)
+func borrowed(_ span: RawSpan) -> UnsafeRawBufferPointer { span.withUnsafeBytes { $0 } }
+
+extension Cursor {
+    /// Ends an object or array whose members each end with a comma.
+    @inline(__always)
+    private mutating func close(_ bracket: UInt8) {
+        if (position - 1).load(as: UInt8.self) == UInt8(ascii: ",") { position -= 1 }
+        put(bracket)
+    }
+
+    @inline(__always) mutating func closeObject() { close(UInt8(ascii: "}")) }
+    @inline(__always) mutating func closeArray() { close(UInt8(ascii: "]")) }
+}
+
+/// `PF_*` that tell what kind of task it is, the same in all kernels from 5.10 (include/linux/sched.h; no header for user
+/// space has them).
+enum TaskFlags {
+    static let names: [(bit: UInt32, name: StaticString)] = [
+        (0x0000_0004, "exiting"), (0x0000_0010, "io_worker"), (0x0000_0020, "workqueue_worker"), (0x0000_0040, "forked_no_exec"),
+        (0x0000_0100, "used_super_privileges"), (0x0000_0200, "dumped_core"), (0x0000_0400, "killed_by_signal"),
+        (0x0020_0000, "kernel_thread"),
+    ]
+    static let known: UInt32 = 0x0020_0774
+
+    /// Writes `,"flags":[...]`.
+    @inline(never)
+    static func write(_ flags: UInt32, _ cursor: inout Cursor) {
+        cursor.put(",\"flags\":[")
+        for (bit, name) in names where flags & bit != 0 {
+            cursor.put("\"")
+            cursor.copy(name.utf8Start, name.utf8CodeUnitCount)
+            cursor.put("\",")
+        }
+        cursor.closeArray()
+    }
+}

@@ -1,0 +1,68 @@
+internal import KernelABI
+internal import Rings
+
+/// A path of an object with what is to be said of it.
+struct DescribedPath {
+    var bytes: UnsafeRawBufferPointer
+    var flags: PathFlags
+}
+
+/// Room for two paths that are put together from a directory and a name, each of up to 64 KiB.
+struct JoinedPaths: ~Copyable {
+    static let room = 2 * Int(UInt16.max) + 1
+    private let file = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
+    private let target = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
+
+    deinit {
+        file.deallocate()
+        target.deallocate()
+    }
+
+    /// `directory/name`, or the name alone where that is absolute.
+    func join(_ directory: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer, target isTarget: Bool) -> UnsafeRawBufferPointer {
+        guard let nameStart = name.baseAddress, name.count > 0 else { return directory }
+        guard let start = directory.baseAddress, directory.count > 0, name[0] != UInt8(ascii: "/") else { return name }
+        let room = isTarget ? target : file
+        var cursor = Cursor(room)
+        cursor.copy(start, directory.count)
+        if directory[directory.count - 1] != UInt8(ascii: "/") { cursor.put(UInt8(ascii: "/")) }
+        cursor.copy(nameStart, name.count)
+        return UnsafeRawBufferPointer(start: room, count: cursor.position - room)
+    }
+}
+
+extension ECSEncoder {
+    /// The host's path where it is known; else the actor's, or the one inside the file system, flagged `unreachable`.
+    @inline(__always)
+    func objectPath(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+        joined.describe(
+            host: resolution.path, resolution.pathFlags, actor: borrowed(view.actorPath), view.flags(of: HV_FILE_ACTOR),
+            inner: borrowed(view.inner), view.flags(of: HV_FILE_INNER), name: borrowed(view.name),
+            spelled: view.header.has(HV_FILE_SPELLED), target: false)
+    }
+
+    @inline(__always)
+    func targetPath(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+        joined.describe(
+            host: resolution.targetPath, resolution.targetPathFlags, actor: borrowed(view.targetActorPath),
+            view.flags(of: HV_FILE_TARGET_ACTOR), inner: borrowed(view.targetInner), view.flags(of: HV_FILE_TARGET_INNER),
+            name: borrowed(view.targetName), spelled: view.header.has(HV_FILE_TARGET_SPELLED), target: true)
+    }
+}
+
+extension JoinedPaths {
+    @inline(__always)
+    func describe(
+        host: UnsafeRawBufferPointer, _ hostFlags: PathFlags, actor: UnsafeRawBufferPointer, _ actorFlags: StringFlags,
+        inner: UnsafeRawBufferPointer, _ innerFlags: StringFlags, name: UnsafeRawBufferPointer, spelled: Bool, target: Bool
+    ) -> DescribedPath {
+        if host.count > 0 {
+            // What was cut of the inner path is missing in the host's too; whether the actor reaches it says nothing here.
+            return DescribedPath(bytes: host, flags: hostFlags.union(innerFlags.subtracting(.unreachable)))
+        }
+        let known = actor.count > 0
+        let flags = hostFlags.union(known ? actorFlags : innerFlags)
+        let bytes = spelled ? join(known ? actor : inner, name, target: target) : known ? actor : inner
+        return DescribedPath(bytes: bytes, flags: bytes.count > 0 ? flags.union(.unreachable) : flags)
+    }
+}
