@@ -14,6 +14,16 @@ public struct Loss: Sendable, Equatable {
     public var kinds: [UInt64]
     /// True where `kinds` is certain for this loss; else the kernel had dropped more than this one, and it got its share.
     public var kindsExact: Bool
+
+    public init(ring: Int, cpu: Int, count: UInt64, from: UInt64, to: UInt64, kinds: [UInt64] = [], kindsExact: Bool = false) {
+        self.ring = ring
+        self.cpu = cpu
+        self.count = count
+        self.from = from
+        self.to = to
+        self.kinds = kinds
+        self.kindsExact = kindsExact
+    }
 }
 
 /// What the number of a record said.
@@ -42,6 +52,14 @@ public struct LossTotals: Sendable, Equatable {
     public var open: UInt64 = 0
     /// Numbers accounted for: `received + lost - recovered + open`, which is the kernel's counter once it was reconciled.
     public var accounted: UInt64 { received + lost - recovered + open }
+
+    public init(received: UInt64 = 0, lost: UInt64 = 0, recovered: UInt64 = 0, duplicates: UInt64 = 0, open: UInt64 = 0) {
+        self.received = received
+        self.lost = lost
+        self.recovered = recovered
+        self.duplicates = duplicates
+        self.open = open
+    }
 }
 
 /// Finds what is missing from the sequences of all rings and CPUs.
@@ -50,8 +68,8 @@ public struct LossTotals: Sendable, Equatable {
 /// may be late (up to 549 records, measured on preemptible kernels). What is missing behind the last record that
 /// arrived is found from the kernel's own counter.
 ///
-/// Use: `observe` for each record; now and then `reconcile` with the counter of each ring and CPU, then `expire`; at the
-/// end, when everything was drained, `reconcile` and `finish`.
+/// Use: `observe` for each record; now and then `reconcile` with the counter of each ring and CPU, right before `expire`
+/// (what is told with an older counter lacks kinds); at the end, when everything was drained, `reconcile` and `finish`.
 public struct LossTracker: Sendable {
     @usableFromInline struct Stream: Sendable {
         /// One more than the highest number seen or declared lost.
@@ -247,8 +265,7 @@ public struct LossTracker: Sendable {
         streams[index].lost += gap.count
         streams[index].lostNumbers.insert(start: gap.start, end: gap.end)
         return Loss(
-            ring: index / cpus, cpu: index % cpus, count: gap.count, from: min(gap.from, gap.to), to: max(gap.from, gap.to),
-            kinds: [], kindsExact: false)
+            ring: index / cpus, cpu: index % cpus, count: gap.count, from: min(gap.from, gap.to), to: max(gap.from, gap.to))
     }
 
     private func merge(_ loss: Loss, into losses: inout [Loss]) {

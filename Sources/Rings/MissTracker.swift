@@ -9,6 +9,14 @@ public struct Miss: Sendable, Equatable {
     /// When the counter was read before and when it had grown; CLOCK_BOOTTIME, ns.
     public var from: UInt64
     public var to: UInt64
+
+    public init(program: UInt32, kind: String, count: UInt64, from: UInt64, to: UInt64) {
+        self.program = program
+        self.kind = kind
+        self.count = count
+        self.from = from
+        self.to = to
+    }
 }
 
 /// Makes losses of the increases of `recursion_misses`.

@@ -1,8 +1,8 @@
 public import KernelABI
 
-/// What one ordered drain over all rings did. Bytes are bytes of the rings: payload, header and padding.
+/// What one ordered drain over all rings did.
 public struct OrderedDrainSummary: Sendable {
-    /// Records handed out.
+    /// Records handed out, and their bytes in the rings: payload, header and padding.
     public var records = 0
     public var bytes = 0
     /// Records that their writers gave up.
@@ -14,7 +14,7 @@ public struct OrderedDrainSummary: Sendable {
     public var corruptions = 0
     /// A budget ended this drain: call again at once.
     public var moreWork = false
-    /// Bit i: the head of ring i is reserved and not committed.
+    /// Bit i: a record of ring i is reserved and not committed, and blocks those behind it.
     public var busyRings: UInt32 = 0
     /// For how many nanoseconds the longest of them has been seen so.
     public var busyFor: UInt64 = 0
@@ -22,15 +22,15 @@ public struct OrderedDrainSummary: Sendable {
     @inlinable public init() {}
 }
 
-/// How much one ordered drain takes from each ring.
+/// How much one ordered drain hands out from each ring.
 public struct DrainBudget: Sendable {
     public var records: Int
     public var bytes: Int
 
     /// - Parameters:
-    ///   - records: at least 1; never more than the drain was made for.
-    ///   - bytes: never more than a quarter of the ring, so that its writers have room while the records are worked on;
-    ///     one record is taken however long it is.
+    ///   - records: at least 1.
+    ///   - bytes: of the ring; the drain ends with the record that fills them, or a quarter of the ring, so that the
+    ///     writers get room while there is much to do.
     public init(records: Int = .max, bytes: Int = .max) {
         self.records = max(1, records)
         self.bytes = max(1, bytes)
@@ -39,12 +39,12 @@ public struct DrainBudget: Sendable {
 
 /// The one consumer of several rings: hands out their records in order of time.
 ///
-/// Records of different CPUs reach a ring, and different rings, a little out of order. What is younger than the window
-/// stays in its ring; so as long as every record is committed within the window after its `hv_header.time`, the order
-/// of time holds over all rings and all calls. A record that comes later than that is handed out when it comes.
+/// Records of different CPUs reach a ring, and different rings, a little out of order. So what is younger than a window
+/// waits in its ring: as long as every record is written within the window after its `hv_header.time`, the order of time
+/// holds over all rings and all calls. A record that comes later than that is handed out when it comes.
 ///
-/// Nothing is copied: a drain notes where the records lie, sorts the notes and gives the rings' room back when the body
-/// has seen them all. Nothing is allocated after the initialiser.
+/// Nothing is copied: the drain notes where the records lie, keeps the notes sorted, and gives a ring's room back up to
+/// the first record that still waits. Nothing is allocated after the initialiser.
 public struct OrderedDrain: ~Copyable {
     /// Where a record lies, and the time that it is sorted by.
     @usableFromInline struct Note {
@@ -58,25 +58,18 @@ public struct OrderedDrain: ~Copyable {
         }
     }
 
-    /// What a drain knows of one ring.
+    /// What is known of one ring.
     @usableFromInline struct Run {
-        /// First note that was not handed out, and the one behind the last.
+        /// Notes of records that were not handed out: the first, and the one behind the last.
         @usableFromInline var next = 0
         @usableFromInline var end = 0
-        /// Where the ring was when the drain began, and up to where it is given back.
-        @usableFromInline var start: UInt = 0
-        @usableFromInline var mark: UInt = 0
-        /// The latest time in the run.
+        /// What this drain may still hand out.
+        @usableFromInline var recordsLeft = 0
+        @usableFromInline var bytesLeft = 0
+        /// The latest time of all noted records.
         @usableFromInline var newest: UInt64 = 0
-        /// What was reserved before this time is in the run or was handed out before.
-        @usableFromInline var reached: UInt64 = 0
-        /// More can be taken at once.
-        @usableFromInline var cut = false
-        @usableFromInline var discarded = 0
-        @usableFromInline var malformed = 0
-        @usableFromInline var corruptions = 0
-        @usableFromInline var corruptBytes = 0
-        /// The highest `reached` of all drains.
+        /// All that was in the ring when this drain began is noted.
+        @usableFromInline var read = false
         @usableFromInline var drainedTo: UInt64 = 0
         @inlinable init() {}
     }
@@ -87,21 +80,21 @@ public struct OrderedDrain: ~Copyable {
     @usableFromInline let readers: UnsafeMutablePointer<RingReader>
     @usableFromInline let runs: UnsafeMutablePointer<Run>
     @usableFromInline let notes: UnsafeMutablePointer<Note>
-    @usableFromInline let recordsPerRing: Int
-    public let ringsMax: Int
+    @usableFromInline let notesPerRing: Int
+    @usableFromInline let ringsMax: Int
     public private(set) var ringCount = 0
 
     /// - Parameters:
-    ///   - rings: how many rings can be added.
-    ///   - recordsPerRing: records that one drain takes from a ring at most; 24 bytes of memory each.
-    public init(rings: Int = Int(HV_RINGS_MAX), recordsPerRing: Int = 4096) {
-        precondition(rings > 0 && rings <= 32 && recordsPerRing > 0, "1 to 32 rings, at least one record")
+    ///   - rings: how many rings can be added; at most 32.
+    ///   - notesPerRing: records of a ring that can wait in order, 24 bytes of memory each. When more of them are younger
+    ///     than the window, the rest waits unread, and a late one among it may come out of order.
+    public init(rings: Int = Int(HV_RINGS_MAX), notesPerRing: Int = 8192) {
+        precondition(rings > 0 && rings <= 32 && notesPerRing > 1, "1 to 32 rings, at least two notes")
         ringsMax = rings
-        self.recordsPerRing = recordsPerRing
+        self.notesPerRing = notesPerRing
         readers = .allocate(capacity: rings)
         runs = .allocate(capacity: rings)
-        runs.initialize(repeating: Run(), count: rings)
-        notes = .allocate(capacity: rings * recordsPerRing)
+        notes = .allocate(capacity: rings * notesPerRing)
     }
 
     deinit {
@@ -115,33 +108,43 @@ public struct OrderedDrain: ~Copyable {
     public mutating func add(_ reader: consuming RingReader) {
         precondition(ringCount < ringsMax, "no more rings than the initialiser was told")
         (readers + ringCount).initialize(to: reader)
+        var run = Run()
+        run.next = ringCount * notesPerRing
+        run.end = run.next
+        (runs + ringCount).initialize(to: run)
         ringCount += 1
     }
 
-    /// Bytes that wait in the ring.
+    /// Bytes in the ring: unread, or waiting for their turn.
     public func fill(ring: Int) -> Int {
-        precondition(ring < ringCount)
+        precondition(ring >= 0 && ring < ringCount)
         return readers[ring].fill
     }
 
     /// Bytes of the ring's data area.
     public func size(ring: Int) -> Int {
-        precondition(ring < ringCount)
+        precondition(ring >= 0 && ring < ringCount)
         return readers[ring].size
+    }
+
+    /// A ring is more than half full: time to drain with a window of 0, since order matters less than a loss.
+    public var isPressed: Bool {
+        for ring in 0..<ringCount where readers[ring].fill > readers[ring].size / 2 { return true }
+        return false
     }
 
     /// The time (CLOCK_BOOTTIME, ns) up to which the ring is drained: every record that was reserved in it before then
     /// has been handed out. It stands still while the ring's head is busy.
     public func drainedTo(ring: Int) -> UInt64 {
-        precondition(ring < ringCount)
+        precondition(ring >= 0 && ring < ringCount)
         return runs[ring].drainedTo
     }
 
     /// Hands out the records of all rings that are older than the window, by time.
     /// - Parameters:
-    ///   - now: CLOCK_BOOTTIME in ns, read before the call.
+    ///   - now: CLOCK_BOOTTIME in ns, read right before the call.
     ///   - window: ns that a record waits for others that are earlier.
-    ///   - budget: what is taken from each ring.
+    ///   - budget: what is taken from each ring; when one has no more of it, the drain ends.
     ///   - flush: take everything, whatever its age; at the end.
     ///   - body: gets the payload, at least as long as `hv_header` and as long as its `size` says, and the index of
     ///     the ring. The bytes are valid during its call only.
@@ -151,189 +154,161 @@ public struct OrderedDrain: ~Copyable {
         _ body: (RawSpan, Int) -> Void
     ) -> OrderedDrainSummary {
         var summary = OrderedDrainSummary()
-        prepare(now: now, cutoff: flush ? .max : now > window ? now - window : 0, budget: budget, &summary)
-        if ringCount == 1 {
-            handOut(ring: 0, through: .max, body)
-        } else {
-            // From the ring with the earliest record as long as no other ring has an earlier one.
-            while let (ring, limit) = earliest() { handOut(ring: ring, through: limit, body) }
+        let cutoff = flush ? .max : now > window ? now - window : 0
+        let bound = prepare(now: now, cutoff: cutoff, window: window, budget: budget, &summary)
+        // From the ring with the earliest record as long as no other ring has an earlier one.
+        while let (ring, other) = earliest(through: bound) {
+            guard handOut(ring: ring, through: min(other, bound), &summary, body) else {
+                summary.moreWork = true
+                break
+            }
         }
         finish(now: now, &summary)
         return summary
     }
 
+    /// False when the ring's budget is used up.
     @inlinable @inline(__always)
-    func handOut(ring: Int, through limit: UInt64, _ body: (RawSpan, Int) -> Void) {
-        var next = runs[ring].next
+    mutating func handOut(
+        ring: Int, through limit: UInt64, _ summary: inout OrderedDrainSummary, _ body: (RawSpan, Int) -> Void
+    ) -> Bool {
+        let first = runs[ring].next
         let end = runs[ring].end
-        while next < end && notes[next].time <= limit {
+        let last = first &+ min(end &- first, runs[ring].recordsLeft)
+        var bytesLeft = runs[ring].bytesLeft
+        let bytes = bytesLeft
+        var next = first
+        while next < last && bytesLeft > 0 {
             let note = notes[next]
+            if note.time > limit { break }
             body(RawSpan(_unsafeStart: readers[ring].payload(at: note.mark), byteCount: note.byteCount), ring)
-            next += 1
+            bytesLeft &-= (note.byteCount &+ 15) & ~7
+            next &+= 1
         }
+        summary.records &+= next &- first
+        summary.bytes &+= bytes &- bytesLeft
         runs[ring].next = next
+        runs[ring].recordsLeft &-= next &- first
+        runs[ring].bytesLeft = bytesLeft
+        return next == end || bytesLeft > 0 && runs[ring].recordsLeft > 0
     }
 
-    /// The ring whose next record is the earliest, and the time of the next record of any other ring.
+    /// The ring with the earliest record that waits, unless it is newer than `bound`, and the time of the earliest
+    /// record of the other rings.
     @usableFromInline
-    func earliest() -> (ring: Int, through: UInt64)? {
+    func earliest(through bound: UInt64) -> (ring: Int, other: UInt64)? {
         var first = -1
         var time = UInt64.max
         var other = UInt64.max
         for ring in 0..<ringCount where runs[ring].next < runs[ring].end {
             let next = notes[runs[ring].next].time
             if first < 0 || next < time {
-                if first >= 0 { other = time }
+                other = time
                 first = ring
                 time = next
             } else if next < other {
                 other = next
             }
         }
-        return first < 0 ? nil : (first, other)
+        return first < 0 || time > bound ? nil : (first, other)
     }
 
-    /// Notes what can be handed out, each ring's notes in order of time.
+    /// Reads what is in the rings and sorts the notes. Returns the time up to which all records that are in the rings are
+    /// noted, at most the cutoff.
     @usableFromInline
-    mutating func prepare(now: UInt64, cutoff: UInt64, budget: DrainBudget, _ summary: inout OrderedDrainSummary) {
-        // Where a budget ends a ring's run, no other ring goes beyond that run's newest record.
+    mutating func prepare(
+        now: UInt64, cutoff: UInt64, window: UInt64, budget: DrainBudget, _ summary: inout OrderedDrainSummary
+    ) -> UInt64 {
         var bound = cutoff
         for ring in 0..<ringCount {
-            index(ring: ring, now: now, cutoff: bound, budget: budget)
-            if runs[ring].cut { bound = min(bound, runs[ring].newest) }
-        }
-        for ring in 0..<ringCount {
-            // What lies before a corrupt header can't be left: the reader has gone on behind it.
-            if runs[ring].newest > bound && runs[ring].corruptions == 0 { shorten(ring: ring, to: bound) }
-            sort(ring: ring)
+            runs[ring].recordsLeft = budget.records
+            runs[ring].bytesLeft = min(budget.bytes, max(1, readers[ring].size / 4))
+            read(ring: ring, now: now, &summary)
             let run = runs[ring]
-            if run.cut { summary.moreWork = true }
-            summary.records &+= run.end &- run.next
-            summary.discarded &+= run.discarded
-            summary.malformed &+= run.malformed
-            summary.corruptions &+= run.corruptions
-            summary.corruptBytes &+= run.corruptBytes
+            if run.read || summary.busyRings & 1 << UInt32(ring) != 0 { continue }
+            guard run.next < run.end else {
+                summary.moreWork = true
+                continue
+            }
+            // What was not read may be late by the window. But get on, if need be with the earlier half.
+            let surely = run.newest > window ? run.newest - window : 0
+            let half = notes[run.next + (run.end - run.next) / 2].time
+            bound = min(bound, max(surely, half))
+            if half <= cutoff { summary.moreWork = true }
         }
+        return bound
     }
 
-    /// Notes the records of one ring up to the first one that is newer than the cutoff, or busy, or beyond the budget.
-    private mutating func index(ring: Int, now: UInt64, cutoff: UInt64, budget: DrainBudget) {
-        let records = min(budget.records, recordsPerRing)
-        let bytes = UInt(min(budget.bytes, max(1, readers[ring].size / 4)))
+    /// Notes the records of one ring until it is empty, or busy, or there is no room for more notes.
+    private mutating func read(ring: Int, now: UInt64, _ summary: inout OrderedDrainSummary) {
         let latest = now > .max - Self.farAhead ? .max : now + Self.farAhead
-        var run = Run()
-        run.next = ring * recordsPerRing
-        run.end = run.next
-        run.start = readers[ring].mark
-        run.drainedTo = runs[ring].drainedTo
+        let first = runs[ring].next
+        let limit = (ring + 1) * notesPerRing
+        var end = runs[ring].end
+        var newest = runs[ring].newest
+        runs[ring].read = false
         var steps = 0
-        steps: while true {
-            let mark = readers[ring].mark
-            if steps >= records || mark &- run.start >= bytes {
-                run.cut = true
-                run.reached = run.newest
-                break
-            }
+        steps: while end < limit && steps < notesPerRing {
             steps &+= 1
+            let mark = readers[ring].mark
             switch readers[ring].next() {
             case .record(let payload, let byteCount):
-                guard let header = Self.header(payload, byteCount) else {
-                    run.malformed &+= 1
+                guard byteCount >= MemoryLayout<hv_header>.size,
+                    case let header = payload.loadUnaligned(as: hv_header.self), Int(header.size) == byteCount
+                else {
+                    summary.malformed &+= 1
                     continue
                 }
-                let time = header.time > latest ? min(cutoff, now) : header.time
-                if time > cutoff {
-                    readers[ring].rewind(to: mark)
-                    run.reached = cutoff
-                    break steps
+                let note = Note(time: header.time > latest ? now : header.time, mark: mark, byteCount: byteCount)
+                newest = max(newest, note.time)
+                // Insertion sort: a late record moves past the few that overtook it.
+                var place = end
+                while place > first && notes[place &- 1].time > note.time {
+                    notes[place] = notes[place &- 1]
+                    place &-= 1
                 }
-                notes[run.end] = Note(time: time, mark: mark, byteCount: byteCount)
-                run.end &+= 1
-                run.newest = max(run.newest, time)
+                notes[place] = note
+                end &+= 1
             case .discarded:
-                run.discarded &+= 1
+                summary.discarded &+= 1
             case .corrupt(let skipped):
-                run.corruptBytes &+= skipped
-                run.corruptions &+= 1
-                run.cut = true
-                run.reached = run.newest
-                break steps
+                summary.corruptBytes &+= skipped
+                summary.corruptions &+= 1
             case .busy:
-                run.reached = run.newest
+                summary.busyRings |= 1 << UInt32(ring)
                 break steps
             case .empty:
-                run.reached = cutoff
+                runs[ring].read = true
                 break steps
             }
         }
-        run.mark = readers[ring].mark
-        runs[ring] = run
+        runs[ring].end = end
+        runs[ring].newest = newest
     }
 
-    /// The header of a record that is as long as it says.
-    @inline(__always)
-    private static func header(_ payload: UnsafeRawPointer, _ byteCount: Int) -> hv_header? {
-        guard byteCount >= MemoryLayout<hv_header>.size else { return nil }
-        let header = payload.loadUnaligned(as: hv_header.self)
-        return Int(header.size) == byteCount ? header : nil
-    }
-
-    /// Leaves the first record that is newer than `bound`, and all behind it, in the ring.
-    private mutating func shorten(ring: Int, to bound: UInt64) {
-        var run = runs[ring]
-        var end = run.next
-        while notes[end].time <= bound { end &+= 1 }
-        run.end = end
-        run.mark = notes[end].mark
-        run.newest = bound
-        run.reached = bound
-        run.cut = true
-        if run.malformed + run.discarded > 0 {
-            // Some of them may lie behind the mark, and are counted when they are read again.
-            run.malformed = 0
-            run.discarded = 0
-            readers[ring].rewind(to: run.start)
-            walk: while readers[ring].mark != run.mark {
-                switch readers[ring].next() {
-                case .record(let payload, let byteCount):
-                    if Self.header(payload, byteCount) == nil { run.malformed &+= 1 }
-                case .discarded: run.discarded &+= 1
-                case .busy, .empty, .corrupt: break walk  // what was committed does not change
-                }
-            }
-        }
-        runs[ring] = run
-    }
-
-    /// Insertion sort: a ring is nearly in order, a late record moves past the few that overtook it. The work is at
-    /// most the square of `recordsPerRing`.
-    private mutating func sort(ring: Int) {
-        let first = runs[ring].next
-        var sorted = first &+ 1
-        while sorted < runs[ring].end {
-            let note = notes[sorted]
-            var hole = sorted
-            while hole > first && notes[hole &- 1].time > note.time {
-                notes[hole] = notes[hole &- 1]
-                hole &-= 1
-            }
-            if hole != sorted { notes[hole] = note }
-            sorted &+= 1
-        }
-    }
-
-    /// Gives the rings' room back.
+    /// Gives the rings' room back, up to the first record that still waits.
     @usableFromInline
     mutating func finish(now: UInt64, _ summary: inout OrderedDrainSummary) {
         for ring in 0..<ringCount {
-            let run = runs[ring]
-            readers[ring].release(upTo: run.mark)
-            runs[ring].drainedTo = max(run.drainedTo, min(run.reached, now))
-            summary.bytes &+= Int(bitPattern: run.mark &- run.start)
-            if let busy = readers[ring].headBusy(now: now) {
-                summary.busyRings |= 1 << UInt32(ring)
-                summary.busyFor = max(summary.busyFor, busy)
+            let waiting = runs[ring].end - runs[ring].next
+            let start = ring * notesPerRing
+            let released = readers[ring].released
+            var held = readers[ring].mark &- released
+            for index in 0..<waiting {
+                let note = notes[runs[ring].next + index]
+                notes[start + index] = note
+                held = min(held, note.mark &- released)
             }
+            runs[ring].next = start
+            runs[ring].end = start + waiting
+            readers[ring].release(upTo: released &+ held)
+
+            // A record is reserved after its time, and one that is not noted after all that are.
+            var reached = runs[ring].read ? now : min(runs[ring].newest, now)
+            if waiting > 0 { reached = min(reached, notes[start].time) }
+            runs[ring].drainedTo = max(runs[ring].drainedTo, reached)
+
+            if let busy = readers[ring].headBusy(now: now) { summary.busyFor = max(summary.busyFor, busy) }
         }
     }
 }

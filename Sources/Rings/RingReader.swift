@@ -121,18 +121,12 @@ public struct RingReader: ~Copyable {
         return Int(min(skipped, mask &+ 1))
     }
 
-    /// Gives everything before `mark` back to the producer, and reads on from there; what was read behind it will be
-    /// read again. `mark` comes from this reader's `mark` since the last release.
+    /// Gives everything before `mark` back to the producer. It is one of this reader's since the last release.
     @inlinable @inline(__always)
     public mutating func release(upTo mark: UInt) {
-        position = mark
         released = mark
         consumer.pointee.store(mark, ordering: .releasing)
     }
-
-    /// Reads on from `mark`, which is this reader's since the last release; gives nothing back.
-    @inlinable @inline(__always)
-    mutating func rewind(to mark: UInt) { position = mark }
 
     /// The payload of the record whose header is at `mark`.
     @inlinable @inline(__always)
@@ -174,19 +168,19 @@ public struct RingReader: ~Copyable {
         return done
     }
 
-    /// For how many nanoseconds the record at the head of the ring has been seen busy by calls of this function (0 by
-    /// the first that sees it); `nil` when it is not busy or the ring is empty.
+    /// For how many nanoseconds the record that is to be read next has been seen busy by calls of this function (0 by the
+    /// first that sees it); `nil` when it is not busy or there is none.
     /// - Parameter now: a monotonic time in nanoseconds, always of the same clock.
     public mutating func headBusy(now: UInt64) -> UInt64? {
         let end = producer.pointee.load(ordering: .acquiring)
-        let word = (data + Int(bitPattern: released & mask)).assumingMemoryBound(to: Atomic<UInt32>.self).pointee
-            .load(ordering: .acquiring)
-        guard end != released, word & Self.busyBit != 0 else {
+        let header = data + Int(bitPattern: position & mask)
+        let word = header.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.load(ordering: .acquiring)
+        guard end != position, word & Self.busyBit != 0 else {
             busySince = nil
             return nil
         }
-        guard let since = busySince, busyPosition == released else {
-            busyPosition = released
+        guard let since = busySince, busyPosition == position else {
+            busyPosition = position
             busySince = now
             return 0
         }
