@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Changes of watched files, by hooks that see the object: create, write, rename, delete. */
+#include "lib/file.h"
+#include "lib/syscall.h"
+
+/*
+ * int security_file_open(struct file *file) -- security/security.c
+ * A file that this open made. The direct loads (typed pointers) are what every
+ * open on the machine pays.
+ */
+static __always_inline int on_open(struct file *file)
+{
+	__u64 word;
+
+	if (!(file->f_mode & FMODE_CREATED))
+		return 0;
+	word = judge_name(BPF_CORE_READ(file, f_path.dentry, d_parent));
+	if (watch_hit(word))
+		file_created(file, word);
+	return 0;
+}
+
+SEC("fentry/security_file_open")
+int BPF_PROG(file_open_fentry, struct file *file)
+{
+	return on_open(file);
+}
+
+SEC("lsm/file_open")
+int BPF_PROG(file_open_lsm, struct file *file, int ret)
+{
+	on_open(file);
+	return 0;
+}
+
+/*
+ * The choke point of a change: the functions that set a file's time stamps run on
+ * writes only, and on the first store through a shared mapping. Which of them are
+ * attached is the loader's choice, so that each write passes exactly one
+ * (Probes/FileHooks.swift). All that unwatched writes pay is here: three loads and
+ * one look-up.
+ */
+static __always_inline int on_change(struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	struct hv_inode_key key;
+	struct verdict *verdict;
+	__u64 word;
+
+	if ((inode->i_mode & 0170000) != 0100000)
+		return 0;
+	key.inode = inode->i_ino;
+	key.device = inode->i_sb->s_dev;
+	key.generation = inode->i_generation;
+	verdict = bpf_map_lookup_elem(&hv_verdicts, &key);
+	if (verdict && verdict->epoch == watch_epoch && key.generation) {
+		if (!verdict->watch.policy || verdict->watch.policy & HV_WATCH_IGNORE)
+			return 0;
+		word = watch_as_word(&verdict->watch);
+	} else {
+		word = judge_object(inode, file->f_path.dentry);
+		if (!watch_hit(word))
+			return 0;
+	}
+	return file_changed(file, word, false);
+}
+
+/* int file_update_time(struct file *file) -- fs/inode.c */
+SEC("fentry/file_update_time")
+int BPF_PROG(file_change_update_time, struct file *file)
+{
+	return on_change(file);
+}
+
+/* static int file_modified_flags(struct file *file, int flags) -- fs/inode.c, 6.0 */
+SEC("fentry/file_modified_flags")
+int BPF_PROG(file_change_modified_flags, struct file *file)
+{
+	return on_change(file);
+}
+
+/* int file_modified(struct file *file) -- fs/inode.c */
+SEC("fentry/file_modified")
+int BPF_PROG(file_change_modified, struct file *file)
+{
+	return on_change(file);
+}
+
+/* int kiocb_modified(struct kiocb *iocb) -- fs/inode.c, 6.0 */
+SEC("fentry/kiocb_modified")
+int BPF_PROG(file_change_kiocb, struct kiocb *iocb)
+{
+	return on_change(iocb->ki_filp);
+}
+
+/* static int file_update_time_flags(struct file *file, unsigned int flags) -- fs/inode.c, 7.0 */
+SEC("fentry/file_update_time_flags")
+int BPF_PROG(file_change_update_time_flags, struct file *file)
+{
+	return on_change(file);
+}
+
+/*
+ * The last close. int security_file_release(struct file *file), 6.9, or
+ * void __fput(struct file *file) -- fs/file_table.c. The path is still valid.
+ */
+static __always_inline int on_release(struct file *file)
+{
+	struct handle_key key = { .file = (__u64)file };
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return 0;
+	if (bpf_map_lookup_elem(&hv_handles, &key))
+		file_closed(file);
+	return 0;
+}
+
+SEC("fentry/__fput")
+int BPF_PROG(file_close_fentry, struct file *file)
+{
+	return on_release(file);
+}
+
+SEC("lsm/file_release")
+int BPF_PROG(file_close_lsm, struct file *file)
+{
+	on_release(file);
+	return 0;
+}
+
+/*
+ * int security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
+ *     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) -- security/security.c
+ */
+SEC("fentry/security_path_rename")
+int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, unsigned int flags)
+{
+	return rename_begins(old_dir, old, new_dir, new, flags);
+}
+
+/* The LSM hook has had the flags since 5.19 (include/linux/lsm_hook_defs.h). */
+SEC("lsm/path_rename")
+int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, unsigned int flags)
+{
+	rename_begins(old_dir, old, new_dir, new, flags);
+	return 0;
+}
+
+/*
+ * int vfs_rename(struct renamedata *rd) -- fs/namei.c; six arguments before 5.12:
+ * (old_dir, old_dentry, new_dir, new_dentry, delegated_inode, flags)
+ */
+SEC("fexit/vfs_rename")
+int file_rename_result(unsigned long long *context)
+{
+	struct dentry *dentry, *other;
+	int result;
+
+	if (bpf_core_type_exists(struct renamedata)) {
+		struct renamedata *data = (void *)context_argument(context, 0);
+
+		dentry = BPF_CORE_READ(data, old_dentry);
+		other = BPF_CORE_READ(data, new_dentry);
+		result = context_argument(context, 1);
+	} else {
+		dentry = (void *)context_argument(context, 1);
+		other = (void *)context_argument(context, 3);
+		result = context_argument(context, 6);
+	}
+	if (!result) {
+		name_moved(dentry);
+		name_moved(other);
+	}
+	return result_of_pending(result);
+}
+
+/* int security_path_unlink(const struct path *dir, struct dentry *dentry) -- security/security.c */
+SEC("fentry/security_path_unlink")
+int BPF_PROG(file_unlink_fentry, struct path *dir, struct dentry *dentry)
+{
+	return unlink_begins(dir, dentry);
+}
+
+SEC("lsm/path_unlink")
+int BPF_PROG(file_unlink_lsm, struct path *dir, struct dentry *dentry, int ret)
+{
+	unlink_begins(dir, dentry);
+	return 0;
+}
+
+/*
+ * int vfs_unlink(struct mnt_idmap *, struct inode *dir, struct dentry *, struct inode **delegated)
+ * -- fs/namei.c; without the first argument before 5.12, as old as struct renamedata.
+ */
+SEC("fexit/vfs_unlink")
+int file_unlink_result(unsigned long long *context)
+{
+	if (bpf_core_type_exists(struct renamedata))
+		return result_of_pending(context_argument(context, 4));
+	return result_of_pending(context_argument(context, 3));
+}
+
+/* Identities of this process's own open handles, for the watch set: `generation` can't be had from user space everywhere. */
+SEC("iter/task_file")
+int file_identities(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct task_struct *task = ctx->task;
+	struct hv_identity identity = {};
+
+	if (!file || !task || task->tgid != (int)settings.own_pid)
+		return 0;
+	identity.fd = ctx->fd;
+	inode_key(&identity.key, file->f_inode);
+	bpf_seq_write(ctx->meta->seq, &identity, sizeof(identity));
+	return 0;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The kernel's types, as far as the programs read them. Kept by hand: only the
+ * fields that are used, in any order; offsets and sizes are relocated at load
+ * from the running kernel's BTF (CO-RE). A suffix ___word marks the shape that a
+ * field has on other kernels; libbpf ignores what follows the three underscores.
+ */
+#ifndef HV_KERNEL_H
+#define HV_KERNEL_H
+
+/* bpf_tracing.h takes the kernel's names of registers where this is defined. */
+#define __VMLINUX_H__
+
+typedef unsigned char __u8;
+typedef signed char __s8;
+typedef unsigned short __u16;
+typedef short __s16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* include/uapi/linux/bpf.h */
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
+enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+enum { BPF_RB_AVAIL_DATA = 0 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31];
+	__u64 sp, pc, pstate;
+};
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+#endif
+
+typedef struct { u32 val; } kuid_t;
+typedef struct { u32 val; } kgid_t;
+typedef struct { int counter; } atomic_t;
+struct hlist_bl_node { struct hlist_bl_node *next, **pprev; };
+
+struct ns_common { unsigned int inum; };
+struct user_namespace { struct ns_common ns; };
+struct uts_namespace { struct ns_common ns; };
+struct ipc_namespace { struct ns_common ns; };
+struct cgroup_namespace { struct ns_common ns; };
+struct mnt_namespace { struct ns_common ns; };
+struct pid_namespace { struct ns_common ns; };
+struct net { struct ns_common ns; };
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid { unsigned int level; struct upid numbers[1]; };
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+	struct cgroup_namespace *cgroup_ns;
+};
+
+/* Two __u32 before 6.3, one u64 since: 8 bytes, lowest capability first on either. */
+typedef struct { u64 val; } kernel_cap_t;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
+	kuid_t euid;
+	kgid_t egid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct kernfs_node {
+	struct kernfs_node *__parent; /* 6.15 */
+	const char *name;
+	u64 id;
+};
+struct kernfs_node___before_6_15 { struct kernfs_node *parent; };
+struct cgroup;
+struct cgroup_subsys_state { struct cgroup *cgroup; };
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+};
+enum cgroup_subsys_id { memory_cgrp_id = 4, pids_cgrp_id = 11 };
+struct css_set {
+	struct cgroup_subsys_state *subsys[16];
+	struct cgroup *dfl_cgrp;
+};
+
+struct tty_driver { int major, minor_start; };
+struct tty_struct {
+	int index;
+	struct tty_driver *driver;
+};
+struct signal_struct {
+	atomic_t live;
+	int nr_threads;
+	int group_exit_code;
+	unsigned int flags;
+	struct tty_struct *tty;
+};
+
+struct dentry;
+struct inode;
+struct super_block {
+	u32 s_dev;
+	unsigned long s_flags;
+	unsigned long s_magic;
+	struct dentry *s_root;
+};
+struct timespec64 { s64 tv_sec; long tv_nsec; };
+struct inode {
+	u16 i_mode;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	s64 i_size;
+	u32 i_generation;
+	s64 i_mtime_sec; /* 6.11 */
+	u32 i_mtime_nsec;
+};
+struct inode___6_6 { struct timespec64 __i_mtime; };
+struct inode___before_6_6 { struct timespec64 i_mtime; };
+struct qstr {
+	u32 hash, len;
+	const unsigned char *name;
+};
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+struct file {
+	unsigned int f_mode;
+	unsigned int f_flags;
+	struct inode *f_inode;
+	struct path f_path;
+	struct cred *f_cred;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct { struct fdtable *fdt; };
+struct fs_struct { struct path root, pwd; };
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+	struct file *exe_file;
+};
+struct kiocb { struct file *ki_filp; };
+struct renamedata {
+	struct dentry *old_dentry, *new_dentry;
+};
+
+#if defined(__TARGET_ARCH_x86)
+struct thread_info { u32 status; };
+#else
+struct thread_info { unsigned long flags; };
+#endif
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int flags;
+	struct mm_struct *mm;
+	int exit_code;
+	int pid, tgid;
+	struct task_struct *real_parent, *group_leader;
+	struct pid *thread_pid;
+	u64 start_boottime;
+	struct cred *real_cred, *cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	kuid_t loginuid;
+	unsigned int sessionid;
+	struct css_set *cgroups;
+};
+
+struct linux_binprm {
+	struct file *file;
+	int argc;
+	const char *filename, *interp;
+	char buf[256];
+};
+
+struct module {
+	char name[56]; /* MODULE_NAME_LEN, 64 - sizeof(unsigned long) */
+	bool sig_ok;
+	unsigned long taints;
+};
+struct load_info { bool sig_ok; };
+enum kernel_read_file_id { READING_MODULE = 2, READING_MODULE_COMPRESSED = 3 };
+
+struct seq_file;
+struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+/* include/linux/fs.h */
+#define FMODE_READ 0x1u
+#define FMODE_WRITE 0x2u
+#define FMODE_CREATED 0x100000u /* since 4.19 */
+/* include/linux/sched.h */
+#define PF_IO_WORKER 0x10u
+#define PF_KTHREAD 0x200000u
+#define SIGNAL_GROUP_EXIT 0x4u /* include/linux/sched/signal.h */
+/* include/uapi/asm-generic/errno-base.h */
+#define ENOENT 2
+
+#endif

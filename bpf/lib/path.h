@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Paths by walking dentries upwards, without bpf_d_path, which few hooks allow.
+ * All that changes from round to round lives in the scratch slot and is read back
+ * at the head of each round, so that the verifier sees one state and prunes: 256
+ * rounds load on 5.10 as well.
+ */
+#ifndef HV_PATH_H
+#define HV_PATH_H
+
+#include "scratch.h"
+
+#define HV_PATH_COMPONENTS 256
+
+static __always_inline struct hv_string string_slot(__u32 length, __u32 flags)
+{
+	return (struct hv_string){ .length = length, .flags = flags };
+}
+
+/* Puts `length` bytes of kernel memory at the end of the record. */
+static __always_inline struct hv_string put_bytes(struct scratch *slot, const void *from, __u32 length, __u32 flags)
+{
+	__u32 at = slot->used & (HV_SCRATCH_RECORD - 1);
+
+	length &= HV_SCRATCH_STRING - 1;
+	if (length && bpf_probe_read_kernel(&slot->record[at], length, from))
+		return string_slot(0, HV_STRING_FAULT);
+	slot->used = at + length;
+	return string_slot(length, flags);
+}
+
+/* A string of the kernel's, up to HV_PATH_MAX - 1 bytes. */
+static __always_inline struct hv_string put_kernel_string(struct scratch *slot, const void *from)
+{
+	__u32 at = slot->used & (HV_SCRATCH_RECORD - 1);
+	long length = bpf_probe_read_kernel_str(&slot->record[at], HV_PATH_MAX, from);
+
+	if (length <= 0)
+		return string_slot(0, HV_STRING_FAULT);
+	length = (length - 1) & (HV_PATH_MAX - 1);
+	slot->used = at + length;
+	return string_slot(length, length == HV_PATH_MAX - 1 ? HV_STRING_TRUNCATED : 0);
+}
+
+/* A string of the caller's. */
+static __always_inline struct hv_string put_user_string(struct scratch *slot, const void *from)
+{
+	__u32 at = slot->used & (HV_SCRATCH_RECORD - 1);
+	long length = bpf_probe_read_user_str(&slot->record[at], HV_PATH_MAX, from);
+
+	if (length <= 0)
+		return string_slot(0, HV_STRING_FAULT);
+	length = (length - 1) & (HV_PATH_MAX - 1);
+	slot->used = at + length;
+	return string_slot(length, length == HV_PATH_MAX - 1 ? HV_STRING_TRUNCATED : 0);
+}
+
+/* Puts "/" and the name in front of what the walk has so far; false when there is no room. */
+static __always_inline bool walk_prepend(struct scratch *slot, const unsigned char *name, __u32 length)
+{
+	__u32 at = slot->walk_position;
+
+	length &= HV_NAME_MAX - 1;
+	if (at < length + 1) {
+		slot->walk_flags |= HV_STRING_TRUNCATED;
+		return false;
+	}
+	at -= length + 1;
+	slot->walk_position = at;
+	at &= HV_PATH_MAX - 1;
+	slot->path[at] = '/';
+	if (length)
+		bpf_probe_read_kernel(&slot->path[at + 1], length, name);
+	return true;
+}
+
+static __always_inline void walk_begin(struct scratch *slot, struct dentry *dentry)
+{
+	slot->walk_position = HV_PATH_MAX;
+	slot->walk_flags = 0;
+	slot->walk_dentry = (__u64)dentry;
+	/* d_unlinked(): no name leads to it any more. A root is unhashed as well and has no parent but itself. */
+	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
+		slot->walk_flags |= HV_STRING_DELETED;
+}
+
+/* The walked path goes to the end of the record. */
+static __always_inline struct hv_string walk_put(struct scratch *slot)
+{
+	__u32 at = slot->walk_position;
+	__u32 length;
+
+	if (at >= HV_PATH_MAX) {
+		/* Not one component: the root itself. */
+		slot->path[HV_PATH_MAX - 1] = '/';
+		at = HV_PATH_MAX - 1;
+	}
+	length = HV_PATH_MAX - at;
+	if (length > HV_PATH_MAX - 1) {
+		length = HV_PATH_MAX - 1;
+		at = 1;
+	}
+	return put_bytes(slot, &slot->path[at & (HV_PATH_MAX - 1)], length, slot->walk_flags);
+}
+
+/* Path of a dentry inside its file system, from that one's root. */
+static __noinline void walk_inner(struct scratch *slot, struct dentry *dentry)
+{
+	walk_begin(slot, dentry);
+	slot->walk_flags |= HV_STRING_TRUNCATED;
+	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
+		struct dentry *at = (void *)slot->walk_dentry;
+		struct dentry *parent = BPF_CORE_READ(at, d_parent);
+
+		if (parent == at || !parent) {
+			slot->walk_flags &= ~HV_STRING_TRUNCATED;
+			break;
+		}
+		if (!walk_prepend(slot, BPF_CORE_READ(at, d_name.name), BPF_CORE_READ(at, d_name.len)))
+			break;
+		slot->walk_dentry = (__u64)parent;
+	}
+}
+
+/* Path of a dentry in the mount namespace that the mount belongs to. */
+static __noinline void walk_mounted(struct scratch *slot, struct dentry *dentry, struct vfsmount *vfsmount)
+{
+	struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+
+	walk_begin(slot, dentry);
+	slot->walk_mount = (__u64)mount;
+	slot->walk_root = (__u64)BPF_CORE_READ(vfsmount, mnt_root);
+	slot->walk_flags |= HV_STRING_TRUNCATED;
+	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
+		struct dentry *at = (void *)slot->walk_dentry;
+		struct mount *on = (void *)slot->walk_mount;
+
+		if (slot->walk_dentry == slot->walk_root) {
+			struct mount *below = BPF_CORE_READ(on, mnt_parent);
+
+			if (below == on) {
+				/* The top: a namespace's root, or a mount that is in none (detached, or the kernel's own: an error pointer). */
+				__u64 namespace = (__u64)BPF_CORE_READ(on, mnt_ns);
+
+				slot->walk_flags &= ~HV_STRING_TRUNCATED;
+				if (!namespace || namespace > -4096ULL)
+					slot->walk_flags |= HV_STRING_UNREACHABLE;
+				break;
+			}
+			slot->walk_dentry = (__u64)BPF_CORE_READ(on, mnt_mountpoint);
+			slot->walk_mount = (__u64)below;
+			slot->walk_root = (__u64)BPF_CORE_READ(below, mnt.mnt_root);
+		} else {
+			struct dentry *parent = BPF_CORE_READ(at, d_parent);
+
+			if (parent == at || !parent) {
+				/* Outside what the mount shows: moved out of a bind mount's root. */
+				slot->walk_flags &= ~HV_STRING_TRUNCATED;
+				slot->walk_flags |= HV_STRING_UNREACHABLE;
+				break;
+			}
+			if (!walk_prepend(slot, BPF_CORE_READ(at, d_name.name), BPF_CORE_READ(at, d_name.len)))
+				break;
+			slot->walk_dentry = (__u64)parent;
+		}
+	}
+}
+
+static __always_inline struct hv_string put_path_inner(struct scratch *slot, struct dentry *dentry)
+{
+	walk_inner(slot, dentry);
+	return walk_put(slot);
+}
+
+static __always_inline struct hv_string put_path_mounted(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount)
+{
+	if (!mount)
+		return string_slot(0, 0);
+	walk_mounted(slot, dentry, mount);
+	return walk_put(slot);
+}
+
+static __always_inline __u64 inode_mtime(struct inode *inode)
+{
+	if (bpf_core_field_exists(inode->i_mtime_sec))
+		return BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ULL + BPF_CORE_READ(inode, i_mtime_nsec);
+	struct inode___6_6 *newer = (void *)inode;
+	if (bpf_core_field_exists(newer->__i_mtime))
+		return BPF_CORE_READ(newer, __i_mtime.tv_sec) * 1000000000ULL + BPF_CORE_READ(newer, __i_mtime.tv_nsec);
+	struct inode___before_6_6 *older = (void *)inode;
+	return BPF_CORE_READ(older, i_mtime.tv_sec) * 1000000000ULL + BPF_CORE_READ(older, i_mtime.tv_nsec);
+}
+
+static __noinline void object_fill(struct hv_object *to, struct inode *inode)
+{
+	to->inode = BPF_CORE_READ(inode, i_ino);
+	to->size = BPF_CORE_READ(inode, i_size);
+	to->mtime = inode_mtime(inode);
+	to->device = BPF_CORE_READ(inode, i_sb, s_dev);
+	to->generation = BPF_CORE_READ(inode, i_generation);
+	to->mode = BPF_CORE_READ(inode, i_mode);
+	to->links = BPF_CORE_READ(inode, i_nlink);
+	to->uid = BPF_CORE_READ(inode, i_uid.val);
+	to->gid = BPF_CORE_READ(inode, i_gid.val);
+}
+
+#endif

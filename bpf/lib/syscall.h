@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Arguments and numbers of system calls from their registers, by architecture. */
+#ifndef HV_SYSCALL_H
+#define HV_SYSCALL_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+/*
+ * An argument of a traced function, or its result behind the last one, read as
+ * memory: in the BTF of 5.10 the registers are a forward declaration for some system
+ * calls, which the verifier does not let through as a typed argument.
+ */
+static __always_inline unsigned long long context_argument(const unsigned long long *context, int index)
+{
+	unsigned long long value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), context + index);
+	return value;
+}
+
+#define CONTEXT_REGISTERS(context) ((struct pt_regs *)context_argument(context, 0))
+#define CONTEXT_RESULT(context) ((int)context_argument(context, 1))
+
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL "__x64_sys_"
+#define SYSCALL_COMPAT "__ia32_compat_sys_"
+#define SYSCALL_IA32 "__ia32_sys_"
+
+static __always_inline unsigned long syscall_number(struct pt_regs *regs) { return BPF_CORE_READ(regs, orig_ax); }
+static __always_inline unsigned long syscall_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, di); }
+static __always_inline unsigned long syscall_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, si); }
+static __always_inline unsigned long syscall_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, dx); }
+static __always_inline unsigned long syscall_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, r10); }
+/* 32-bit calls: bx, cx, dx, si (arch/x86/include/asm/syscall.h) */
+static __always_inline unsigned long compat_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, bx) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, cx) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, dx) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, si) & 0xffffffff; }
+
+/* TS_COMPAT -- arch/x86/include/asm/thread_info.h */
+static __always_inline bool syscall_is_compat(void)
+{
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_info.status) & 2;
+}
+
+/* arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl */
+enum { NR_EXECVE = 59, NR_EXECVEAT = 322 };
+enum { NR_COMPAT_EXECVE = 11, NR_COMPAT_EXECVEAT = 358 };
+enum { NR_INIT_MODULE = 175, NR_FINIT_MODULE = 313, NR_DELETE_MODULE = 176 };
+enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 350, NR_COMPAT_DELETE_MODULE = 129 };
+#elif defined(__TARGET_ARCH_arm64)
+#define SYSCALL "__arm64_sys_"
+#define SYSCALL_COMPAT "__arm64_compat_sys_"
+#define SYSCALL_IA32 "__arm64_sys_" /* no 32-bit twins of native calls */
+
+static __always_inline unsigned long syscall_number(struct pt_regs *regs) { return BPF_CORE_READ(regs, syscallno); }
+static __always_inline unsigned long syscall_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, orig_x0); }
+static __always_inline unsigned long syscall_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[1]); }
+static __always_inline unsigned long syscall_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[2]); }
+static __always_inline unsigned long syscall_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[3]); }
+static __always_inline unsigned long compat_argument_1(struct pt_regs *regs) { return syscall_argument_1(regs) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_2(struct pt_regs *regs) { return syscall_argument_2(regs) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_3(struct pt_regs *regs) { return syscall_argument_3(regs) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_4(struct pt_regs *regs) { return syscall_argument_4(regs) & 0xffffffff; }
+
+/* _TIF_32BIT -- arch/arm64/include/asm/thread_info.h */
+static __always_inline bool syscall_is_compat(void)
+{
+	return BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_info.flags) & (1UL << 22);
+}
+
+/* include/uapi/asm-generic/unistd.h and arch/arm64/include/asm/unistd32.h */
+enum { NR_EXECVE = 221, NR_EXECVEAT = 281 };
+enum { NR_COMPAT_EXECVE = 11, NR_COMPAT_EXECVEAT = 387 };
+enum { NR_INIT_MODULE = 105, NR_FINIT_MODULE = 273, NR_DELETE_MODULE = 106 };
+enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 379, NR_COMPAT_DELETE_MODULE = 129 };
+#endif
+
+#endif
