@@ -1,0 +1,142 @@
+/// The one table of all keys. A property here is all that a key needs: files, the command line, `config show`, the reference documentation and
+/// `Settings` (where it is a property of the same name) take it from here.
+package struct Keys: Sendable {
+    // MARK: capture
+
+    package let captureOnly = Key(
+        "capture.only", .words(atLeast: 1), default: CaptureKind.allCases,
+        """
+        What to capture: exec (processes), file (changes on watched files), module (kernel modules). Only what is named is loaded into the kernel.
+        """)
+    package let captureBackend = Key(
+        "capture.backend", .word(), default: Backend.auto,
+        """
+        Style of attachment. auto tries fentry and LSM programs hook by hook and falls back to tracepoints where the kernel refuses them; fentry and \
+        tracepoint use that style alone. Tracepoints see less of files and slow down every system call of the machine.
+        """)
+
+    // MARK: processes
+
+    package let processesActions = Key(
+        "processes.actions", .words(), default: [ProcessAction.exec, .exit],
+        """
+        Which acts of processes become events. What is not named is still used to know who is whose parent.
+        """)
+    package let processesFailed = Key(
+        "processes.failed", .word(), default: FailedExecs.known,
+        """
+        Which failed execs become events: none; known, all but those that failed with ENOENT, which every search of PATH makes once for each folder \
+        without the program; all.
+        """)
+
+    // MARK: files
+
+    package let filesWatch = Key(
+        "files.watch", .paths(atLeast: 1),
+        default: [
+            "/boot", "/etc", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local", "/lib/modules", "/root/.ssh", "/opt", "/var/spool/cron",
+        ],
+        """
+        Trees and single files whose changes become events.
+        """)
+    package let filesIgnore = Key(
+        "files.ignore", .paths(), default: [],
+        """
+        Trees and single files below watched trees that are not watched. The nearest entry above a file decides.
+        """)
+    package let filesReportEvery = Key(
+        "files.report_every", .duration(.seconds(1)...(.seconds(86_400))), default: .seconds(30),
+        """
+        A handle that stays open and goes on writing gives at most one event in this time, after the first.
+        """)
+
+    // MARK: rings
+
+    package let ringsBulkSize = Key(
+        "rings.bulk_size", .ringSize(RingPlan.sizes, orAutomatic: true), default: 0,
+        """
+        Size of each bulk ring, through which all but the rare, precious events go. 0: automatic, 8MiB in all divided by the number of bulk rings, \
+        rounded down to a power of two. Resident memory counts a ring twice.
+        """)
+    package let ringsBulkCount = Key(
+        "rings.bulk_count", .whole(0...15), default: 0,
+        """
+        Number of bulk rings. 0: automatic, one for each CPU, at most 8.
+        """)
+    package let ringsPrioritySize = Key(
+        "rings.priority_size", .ringSize(RingPlan.sizes), default: 512 << 10,
+        """
+        Size of the priority ring, which floods of file and process events can't fill: kernel modules go through it.
+        """)
+    package let ringsWakeAt = Key(
+        "rings.wake_at", .percent(1...90), default: 25,
+        """
+        How full a bulk ring is when the kernel wakes the consumer before its timer does.
+        """)
+
+    // MARK: consumer
+
+    package let consumerInterval = Key(
+        "consumer.interval", .duration(.milliseconds(1)...(.seconds(1))), default: .milliseconds(20),
+        """
+        Time between two drains of the rings while events come. Longer costs less CPU and shows events later.
+        """)
+    package let consumerIdleInterval = Key(
+        "consumer.idle_interval", .duration(.milliseconds(1)...(.milliseconds(90))), default: .milliseconds(50),
+        """
+        Time between two drains of the rings while nothing comes. The limit lets a lone event be seen within 100ms.
+        """)
+    package let consumerOrderWindow = Key(
+        "consumer.order_window", .duration(.zero...(.milliseconds(500))), default: .milliseconds(10),
+        """
+        Events of several rings are put in order of time over this window. An event is held back no longer than this; 0 gives each ring's own order.
+        """)
+    package let consumerReorderWindow = Key(
+        "consumer.reorder_window", .duration(.milliseconds(1)...(.seconds(10))), default: .milliseconds(500),
+        """
+        How late an event may come, by its sequence number, before it is reported lost. Preemptible kernels reorder.
+        """)
+
+    // MARK: limits
+
+    package let limitsWatches = Key(
+        "limits.watches", .whole(1...1_000_000), default: 16_384,
+        """
+        Most inodes with a watch entry of their own: watched and ignored paths, mounts below them, watched files with more than one hard link.
+        """)
+    package let limitsHandles = Key(
+        "limits.handles", .whole(1...1_000_000), default: 16_384,
+        """
+        Most open handles whose writes are counted at a time. The longest unused makes room.
+        """)
+    package let limitsVerdicts = Key(
+        "limits.verdicts", .whole(1...1_000_000), default: 16_384,
+        """
+        Most inodes for which it is remembered whether they are watched. The longest unused makes room and costs a walk up its folders when used again.
+        """)
+}
+
+package enum CaptureKind: String, CaseIterable, Sendable { case exec, file, module }
+package enum Backend: String, CaseIterable, Sendable { case auto, fentry, tracepoint }
+package enum ProcessAction: String, CaseIterable, Sendable { case exec, fork, exit }
+package enum FailedExecs: String, CaseIterable, Sendable { case none, known, all }
+
+extension Keys {
+    static let table = Keys()
+    /// Every key, in the order of the table: the properties of `Keys`, none of which has to be named a second time for it.
+    static let all: [any AnyKey] = Mirror(reflecting: table).children.compactMap { $0.value as? any AnyKey }
+    static let sections: [String] = all.map { String($0.section) }.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+
+    static func named(_ name: String) -> (any AnyKey)? { all.first { $0.name == name } }
+
+    /// The valid key nearest to one that is not; `section` is empty for a name at the top level. A key that stands in the wrong section, or in none,
+    /// is nearest to itself in its own.
+    static func nearest(to name: String, section: String) -> String {
+        let wrong = section.isEmpty ? name : "\(section).\(name)"
+        func distance(_ candidate: String, _ leaf: Substring) -> Int { min(editDistance(wrong, candidate), editDistance(name, leaf) + 1) }
+        let keys = all.map { (name: $0.name, distance: distance($0.name, $0.leaf)) }
+        let whole = section.isEmpty ? sections.map { (name: $0, distance: editDistance(wrong, $0)) } : []
+        // Neither is empty at once; the table has keys.
+        return (whole + keys).min { $0.distance < $1.distance }?.name ?? ""
+    }
+}
