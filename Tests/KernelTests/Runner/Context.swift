@@ -1,3 +1,4 @@
+import CActs
 import Foundation
 import Glibc
 
@@ -81,6 +82,11 @@ func bytes(of path: String) -> [UInt8] {
 
 func text(of path: String) -> String {
     String(decoding: bytes(of: path), as: UTF8.self)
+}
+
+/// The device of a file as events have it.
+func device(_ status: stat) -> String {
+    "\(acts_major(status.st_dev)):\(acts_minor(status.st_dev))"
 }
 
 func status(of path: String) throws -> stat {

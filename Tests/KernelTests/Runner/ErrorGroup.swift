@@ -13,9 +13,9 @@ func runErrors(_ context: Context, _ report: inout Report) {
 /// Runs the program to its end: exit code and lines of standard error.
 private func ended(_ context: Context, _ options: [String], wrapper: [String] = []) throws -> (status: Int32, lines: [String], run: Run) {
     let run = try Run(context, wrapper + [context.program] + options)
-    guard let status = run.status(waitUpTo: 120) else {
+    guard let status = run.status(waitUpTo: 60) else {
         run.signal(SIGKILL)
-        throw Failure("\(options.joined(separator: " ")) did not end within 120 s")
+        throw Failure("\(options.joined(separator: " ")) did not end within 60 s")
     }
     return (status, run.errorLines, run)
 }

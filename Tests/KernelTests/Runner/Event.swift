@@ -39,19 +39,6 @@ struct Event {
     var pid: Int { number("process.pid") ?? -1 }
     var path: String { string("file.path") ?? "" }
 
-    /// Every base64 value under hypervigil.raw, decoded.
-    var rawValues: [[UInt8]] {
-        func collect(_ value: Any?) -> [[UInt8]] {
-            switch value {
-            case let text as String: Data(base64Encoded: text).map { [[UInt8]($0)] } ?? []
-            case let list as [Any]: list.flatMap(collect)
-            case let object as [String: Any]: object.values.flatMap(collect)
-            default: []
-            }
-        }
-        return collect(self["hypervigil.raw"])
-    }
-
     func has(_ name: String, _ expected: String) throws {
         let value = self[name]
         if value as? String != expected { throw Failure("\(name) is \(value.map { "\($0)" } ?? "absent"), expected \(expected) in \(line)") }

@@ -140,7 +140,11 @@ private func checkExec(_ context: Context, _ report: inout Report, _ style: Stri
         try event.has("user.id", "0")
         try event.has("event.outcome", "success")
         try event.has("event.kind", "event")
-        try event.has("file.inode", "\(file.st_ino)")
+        try event.has("hypervigil.process.executable.inode", "\(file.st_ino)")
+        try event.has("hypervigil.process.executable.device", device(file))
+        try event.has("hypervigil.process.namespaces.mount", try namespace("mnt"))
+        try event.has("hypervigil.process.namespaces.pid", try namespace("pid"))
+        if let path = cgroupPath() { try event.has("hypervigil.process.cgroup.path", path) }
         try expect(event.strings("event.category") == ["process"], "event.category: \(event.line)")
         try expect(event["hypervigil.process.fileless"] == nil, "fileless is set: \(event.line)")
         try expect(event.string("@timestamp")?.hasSuffix("Z") == true, "no @timestamp: \(event.line)")
@@ -165,8 +169,8 @@ private func checkExec(_ context: Context, _ report: inout Report, _ style: Stri
         let expected = [program] + hostileArguments.map { String(decoding: $0, as: UTF8.self) }
         try expectEqual(event.strings("process.args"), expected, "process.args")
         try event.has("process.args_count", expected.count)
-        let raw = event.rawValues
-        try expect(raw.contains { $0.contains(0xff) }, "hypervigil.raw has not the bytes that were replaced: \(event.line)")
+        let raw = event.strings("hypervigil.raw.process.args")?.map { Data(base64Encoded: $0).map { [UInt8]($0) } }
+        try expectEqual(raw, [Array(program.utf8)] + hostileArguments, "hypervigil.raw.process.args")
     }
     report.check("exec.long-arguments[\(style)]") {
         let event = try events.exec(pid: acts.long)
@@ -197,11 +201,15 @@ private func checkIdentity(_ context: Context, _ report: inout Report, _ style: 
         try event.has("user.id", "65534")
         try event.has("user.effective.id", "0")
         try event.has("process.saved_user.id", "0")
+        try event.has("hypervigil.process.before.uid", "65534")
+        try event.has("hypervigil.process.before.euid", "65534")
     }
     report.check("exec.dropped-privileges[\(style)]") {
         let event = try events.exec(pid: acts.dropped)
         try event.has("user.id", "65534")
+        try event.has("user.effective.id", "65534")
         try event.has("group.id", "65534")
+        try event.has("hypervigil.process.capabilities", "0000000000000000")
     }
     report.check("exec.from-thread[\(style)]") {
         let event = try events.exec(pid: acts.thread)
@@ -223,7 +231,9 @@ private func checkIdentity(_ context: Context, _ report: inout Report, _ style: 
         try expectEqual(event.string("process.entity_id"), exec.string("process.entity_id"), "entity id of exec and exit")
     }
     report.check("exit.signal[\(style)]") {
-        try events.exit(pid: acts.signal).has("process.exit_code", 128 + 15)
+        let event = try events.exit(pid: acts.signal)
+        try event.has("hypervigil.process.signal", 15)
+        try expect(event["process.exit_code"] == nil, "an exit code where a signal ended it: \(event.line)")
     }
     report.check("exec.ids-unique[\(style)]") {
         let ids = events.compactMap { $0.string("event.id") }
@@ -245,6 +255,17 @@ private func checkFailedExec(_ report: inout Report, _ style: String, _ acts: Ex
         let found = events.filter { $0.action == "exec" && $0.pid == Int(acts.missing) }
         try expect(found.isEmpty, "ENOENT was reported unasked: \(found.map(\.line))")
     }
+}
+
+/// This process's own, as its children have them too.
+private func namespace(_ kind: String) throws -> String {
+    let link = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(kind)")
+    return link.filter(\.isNumber)
+}
+
+/// Of the cgroup v2 hierarchy; nil where there is none.
+private func cgroupPath() -> String? {
+    text(of: "/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }.map { String($0.dropFirst(3)) }
 }
 
 /// ENOENT only where the configuration asks for it.

@@ -7,6 +7,7 @@
 #define CACTS_H
 
 #include <stdint.h>
+#include <sys/sysmacros.h>
 #include <sys/types.h>
 
 enum acts_exec_way {
@@ -60,6 +61,10 @@ struct acts_program {
 
 /* The BPF programs of the whole machine, at most `capacity`: their number, or a negative errno. */
 int acts_bpf_programs(struct acts_program *programs, uint32_t capacity);
+
+/* Parts of a device number; the names are macros. */
+static inline unsigned acts_major(dev_t device) { return major(device); }
+static inline unsigned acts_minor(dev_t device) { return minor(device); }
 
 /* Whether the needle is among the bytes. */
 int acts_contains(const void *bytes, size_t size, const void *needle, size_t needle_size);
