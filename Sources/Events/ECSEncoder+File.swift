@@ -18,8 +18,8 @@ extension ECSEncoder {
         cursor.put("}")
         user(actor, &cursor)
 
-        let path = objectPath(view, resolution)
-        let target = targetPath(view, resolution)
+        let path = joined.path(view, resolution)
+        let target = joined.target(view, resolution)
         cursor.put(",\"file\":{")
         file(path.bytes, &cursor)
         if target.bytes.count > 0 {

@@ -20,10 +20,7 @@ extension ECSEncoder {
         var path = DescribedPath(bytes: UnsafeRawBufferPointer(start: nil, count: 0), flags: [])
         let object = view.file
         if fromFile {
-            path = joined.describe(
-                host: resolution.path, resolution.pathFlags, actor: borrowed(view.filePath), view.flags(of: HV_MODULE_FILE),
-                inner: borrowed(view.fileInner), view.flags(of: HV_MODULE_FILE_INNER), name: UnsafeRawBufferPointer(start: nil, count: 0),
-                spelled: false, target: false)
+            path = joined.path(view, resolution)
             cursor.put(",\"file\":{")
             file(path.bytes, &cursor)
             if object.inode != 0 {

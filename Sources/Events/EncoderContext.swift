@@ -1,7 +1,7 @@
 /// What is the same in every event of a run, rendered once.
 public struct EncoderContext: Sendable {
     /// The published version of ECS whose names are used; see ThirdParty/ecs.
-    public static let ecsVersion = "9.1.0"
+    public static let ecsVersion = "9.3.0"
 
     /// From behind the value of `@timestamp` to the opening of `event`.
     let opening: [UInt8]

@@ -31,28 +31,34 @@ struct JoinedPaths: ~Copyable {
     }
 }
 
-extension ECSEncoder {
+extension JoinedPaths {
     /// The host's path where it is known; else the actor's, or the one inside the file system, flagged `unreachable`.
     @inline(__always)
-    func objectPath(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
-        joined.describe(
+    func path(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+        describe(
             host: resolution.path, resolution.pathFlags, actor: borrowed(view.actorPath), view.flags(of: HV_FILE_ACTOR),
             inner: borrowed(view.inner), view.flags(of: HV_FILE_INNER), name: borrowed(view.name),
             spelled: view.header.has(HV_FILE_SPELLED), target: false)
     }
 
     @inline(__always)
-    func targetPath(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
-        joined.describe(
+    func target(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+        describe(
             host: resolution.targetPath, resolution.targetPathFlags, actor: borrowed(view.targetActorPath),
             view.flags(of: HV_FILE_TARGET_ACTOR), inner: borrowed(view.targetInner), view.flags(of: HV_FILE_TARGET_INNER),
             name: borrowed(view.targetName), spelled: view.header.has(HV_FILE_TARGET_SPELLED), target: true)
     }
-}
 
-extension JoinedPaths {
     @inline(__always)
-    func describe(
+    func path(_ view: borrowing ModuleView, _ resolution: borrowing Resolution) -> DescribedPath {
+        describe(
+            host: resolution.path, resolution.pathFlags, actor: borrowed(view.filePath), view.flags(of: HV_MODULE_FILE),
+            inner: borrowed(view.fileInner), view.flags(of: HV_MODULE_FILE_INNER), name: UnsafeRawBufferPointer(start: nil, count: 0),
+            spelled: false, target: false)
+    }
+
+    @inline(__always)
+    private func describe(
         host: UnsafeRawBufferPointer, _ hostFlags: PathFlags, actor: UnsafeRawBufferPointer, _ actorFlags: StringFlags,
         inner: UnsafeRawBufferPointer, _ innerFlags: StringFlags, name: UnsafeRawBufferPointer, spelled: Bool, target: Bool
     ) -> DescribedPath {
