@@ -4,35 +4,24 @@ import Glibc
 
 /// More file events than a tiny ring can hold, by more busy processes than there are CPUs; what is precious has a ring of its own.
 func runRing(_ context: Context, _ report: inout Report) {
-    let rounds = context.full ? 4_000 : 700
+    let least = context.full ? 4_000 : 700
     let loads = context.full ? 100 : 20
     let processes = max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 2)
     for style in context.styles() {
-        let produced = processes * rounds * 3
-        var events: [String: Int] = [:]
-        var others: [Event] = []
-        var moduleActs = 0
+        let produced: Int
+        let events: [String: Int]
+        let others: [Event]
         do {
             let watched = "\(context.folder)/ring-\(style)"
             try makeDirectory(watched)
             let image = context.loadsModules ? try moduleImage(context, "dummy") : []
             let only = context.loadsModules ? "file,module" : "file"
             let watch = try Watch(context, ["--only", only, "--backend", style, "--path", watched, "--ring-size", "65536"])
-            var pids = [pid_t](repeating: 0, count: processes)
-            try act("flood", acts_flood_start(watched, UInt32(processes), UInt32(rounds), &pids))
-            if context.loadsModules {
-                for _ in 0..<loads {
+            produced = try flood(watched, processes: processes, least: least) {
+                for _ in 0..<(context.loadsModules ? loads : 0) {
                     try act("init_module", image.withUnsafeBytes { acts_init_module($0.baseAddress, $0.count, "numdummies=1") })
                     try act("delete_module", acts_delete_module("dummy"))
-                    moduleActs += 1
                 }
-            }
-            let stillFlooding = pids.contains { kill($0, 0) == 0 && waitpid($0, nil, WNOHANG) == 0 }
-            if context.loadsModules && !stillFlooding { print("   the flood ended before the module loads did") }
-            for pid in pids {
-                var status: Int32 = 0
-                // Those the look above already waited for are gone.
-                if waitpid(pid, &status, 0) == pid { try expectEqual(exitCode(status), 0, "errno of a flooding process") }
             }
             try watch.interrupt()
             (events, others) = try tally(watch, needle: watched)
@@ -51,10 +40,22 @@ func runRing(_ context: Context, _ report: inout Report) {
             if !context.loadsModules { throw Skip("this kernel has no loadable modules") }
             for action in ["module-load", "module-unload"] {
                 let found = others.count { $0.action == action && $0.outcome == "success" && $0.string("hypervigil.module.name") == "dummy" }
-                try expectEqual(found, moduleActs, action)
+                try expectEqual(found, loads, action)
             }
         }
     }
+}
+
+/// Changes in `folder` by several processes while `body` runs: how many there were.
+private func flood(_ folder: String, processes: Int, least: Int, during body: () throws -> Void) throws -> Int {
+    guard let flood = acts_flood_start(folder, UInt32(processes), UInt32(least)) else {
+        throw Failure("flood: \(String(cString: strerror(errno)))")
+    }
+    let result = Result { try body() }
+    let changes = acts_flood_end(flood)
+    try result.get()
+    guard changes >= 0 else { throw Failure("a flooding process: \(String(cString: strerror(Int32(-changes))))") }
+    return Int(changes)
 }
 
 /// Counts file events by action without parsing each (a flood is large), after proving on the first ones that the count is right;

@@ -53,6 +53,16 @@ guard mkdtemp(&template) != nil else { usage("mkdtemp: \(String(cString: strerro
 context.folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
 chmod(context.folder, 0o755)
 
+// A guest reaches this machine's files through an emulated device; what is started thousands of times lies nearer.
+do {
+    for name in ["exit", "end"] {
+        try FileManager.default.copyItem(atPath: "\(context.acts)/\(name)", toPath: "\(context.folder)/\(name)")
+    }
+    context.acts = context.folder
+} catch {
+    usage("\(error)")
+}
+
 var report = Report()
 print("kernel-tests: \(Context.kernelRelease), \(context.guest ? "guest" : "host"), \(context.full ? "full" : "reduced") counts")
 for group in groups where context.groups.isEmpty || context.groups.contains(group.name) {

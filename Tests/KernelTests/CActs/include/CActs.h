@@ -41,10 +41,14 @@ int acts_spawn_many(const char *path, uint32_t count, uint32_t parallel, pid_t *
 int acts_memfd_of(const char *path);
 
 /*
- * Start processes that each create, rename and delete a file `rounds` times in `directory`:
- * processes * rounds * 3 changes. Does not wait: each child ends with 0 or its errno.
+ * Start processes (at most 256) that each create, rename and delete a file in `directory`, over and over, until
+ * acts_flood_end and at least `least` times. NULL where that can't be (errno).
  */
-int acts_flood_start(const char *directory, uint32_t processes, uint32_t rounds, pid_t *pids);
+struct acts_flood;
+struct acts_flood *acts_flood_start(const char *directory, uint32_t processes, uint32_t least);
+
+/* Stop them: the number of changes they made, three a round, or a negative errno of theirs. */
+int64_t acts_flood_end(struct acts_flood *flood);
 
 int acts_init_module(const void *image, size_t size, const char *arguments);
 int acts_finit_module(int fd, const char *arguments);
