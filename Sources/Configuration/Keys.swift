@@ -12,7 +12,7 @@ package struct Keys: Sendable {
         "capture.backend", .word(), default: Backend.auto,
         """
         Style of attachment. auto tries fentry and LSM programs hook by hook and falls back to tracepoints where the kernel refuses them; fentry and \
-        tracepoint use that style alone. Tracepoints see less of files and slow down every system call of the machine.
+        tracepoint use that style alone. Tracepoints see less of files, and for files they slow down every system call of the machine.
         """)
 
     // MARK: processes

@@ -88,7 +88,8 @@ private let durationUnits: [(name: String, nanoseconds: Int)] = [
 
 /// A duration as people write it, in the largest unit that gives a whole number.
 func durationText(_ duration: Duration) -> String {
-    let nanoseconds = Int(duration / .nanoseconds(1))
+    let (seconds, attoseconds) = duration.components
+    let nanoseconds = Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000)
     for unit in durationUnits where nanoseconds > 0 && nanoseconds.isMultiple(of: unit.nanoseconds) {
         return "\(nanoseconds / unit.nanoseconds)\(unit.name)"
     }

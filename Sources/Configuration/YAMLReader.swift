@@ -12,7 +12,15 @@ enum YAMLReader {
     /// - Returns: nil for a document without content.
     static func read(_ bytes: [UInt8]) throws(Complaint) -> Tree? {
         let text = try decode(bytes)
-        try refuseBombs(text)
+        // The parser looks at all that aliases make of a document, where it compares keys. So a document that may have some is looked through
+        // for anchors first, with its aliases made harmless: where there is no anchor, no alias means anything.
+        if text.utf8.contains(UInt8(ascii: "&")), text.utf8.contains(UInt8(ascii: "*")) {
+            _ = try parse(String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "*" ? "_" : $0 })))
+        }
+        return try parse(text)
+    }
+
+    private static func parse(_ text: String) throws(Complaint) -> Tree? {
         do {
             // The basic resolver has no rules, and so no regular expressions: every scalar stays a text.
             let parser = try Parser(yaml: text, resolver: .basic, encoding: .utf8)
@@ -63,58 +71,27 @@ enum YAMLReader {
         }
     }
 
-    /// Aliases nest: with T of them a document grows up to e^(T/e) times, and the parser looks at all of it where it compares keys. That is
-    /// harmless for a few, which are refused with their place afterwards; what may be many is refused here, before parsing.
-    private static func refuseBombs(_ text: String) throws(Complaint) {
-        let mostAliases = 16
-        var aliases = 0
-        var firstAlias: Position?
-        var anchored = false
-        var position = Position(line: 1, column: 1)
-        var last: Unicode.Scalar = "\n"
-        for scalar in text.unicodeScalars {
-            if scalar == "*" || scalar == "&", mayPrecedeToken(last) {
-                if scalar == "&" { anchored = true } else { aliases += 1 }
-                if scalar == "*", firstAlias == nil { firstAlias = position }
-            }
-            position = position.after(scalar, last)
-            last = scalar
-        }
-        if anchored, aliases > mostAliases, let firstAlias {
-            throw Complaint(firstAlias, "YAML aliases (*name)", hint: "write the values out")
-        }
-    }
-
-    private static func mayPrecedeToken(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar {
-        case " ", "\t", "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}", "[", "{", ",", ":", "\"", "'": true
-        default: false
-        }
-    }
-
     // MARK: - After parsing
 
     private static func tree(_ node: Node, depth: Int) throws(Complaint) -> Tree {
         let position = Position(node.mark)
         guard depth <= deepest else {
-            throw Complaint(position, "nested deeper than \(deepest) levels", hint: "the configuration has sections, keys and lists only")
+            throw tooDeep(position)
         }
         guard node.anchor == nil else {
             throw Complaint(position, "a YAML anchor (&name)", hint: "remove it, and write the value out where *name stands")
         }
         switch node {
         case .scalar(let scalar):
-            let isQuoted = scalar.style != .plain
-            // The parser tags what is quoted as a string.
-            try refuseTag(scalar.tag, unless: isQuoted ? .str : .implicit, position)
-            return Tree(content: .text(scalar.string, quoted: isQuoted), position: position)
+            try refuseTag(scalar.tag, unless: .str, position)
+            return Tree(content: .text(scalar.string, quoted: scalar.style != .plain), position: position)
         case .sequence(let sequence):
-            try refuseTag(sequence.tag, unless: .implicit, position)
+            try refuseTag(sequence.tag, unless: .seq, position)
             var items: [Tree] = []
             for item in sequence { items.append(try tree(item, depth: depth + 1)) }
             return Tree(content: .list(items), position: position)
         case .mapping(let mapping):
-            try refuseTag(mapping.tag, unless: .implicit, position)
+            try refuseTag(mapping.tag, unless: .map, position)
             var pairs: [(key: Tree, value: Tree)] = []
             for (key, value) in mapping { pairs.append((try tree(key, depth: depth + 1), try tree(value, depth: depth + 1))) }
             return Tree(content: .mapping(pairs), position: position)
@@ -123,11 +100,16 @@ enum YAMLReader {
         }
     }
 
-    private static func refuseTag(_ tag: Tag, unless allowed: Tag.Name, _ position: Position) throws(Complaint) {
+    /// The parser itself gives quoted texts, and every key it compares, the tag of what they are.
+    private static func refuseTag(_ tag: Tag, unless own: Tag.Name, _ position: Position) throws(Complaint) {
         let name = tag.rawValue
-        guard name.isEmpty || name == allowed.rawValue else {
+        guard name.isEmpty || name == own.rawValue else {
             throw Complaint(position, "a YAML tag (\(quoted(name)))", hint: "remove it; the key settles the type")
         }
+    }
+
+    private static func tooDeep(_ position: Position) -> Complaint {
+        Complaint(position, "nested deeper than \(deepest) levels", hint: "write sections, keys and lists only")
     }
 
     private static func complaint(_ error: YamlError, in text: String) -> Complaint {
@@ -141,6 +123,7 @@ enum YAMLReader {
             if problem.contains("found another document") {
                 return Complaint(position, "a second YAML document", hint: "keep one; more files go to conf.d")
             }
+            if problem.contains("nesting level") { return tooDeep(position) }
             if line(position.line, of: text).prefix(while: { $0 == " " || $0 == "\t" }).contains("\t") {
                 return Complaint(position, "bad YAML: a tab in the indentation", hint: "indent with spaces")
             }

@@ -1,1 +1,3 @@
-print("hypervigil")
+import Glibc
+
+exit(Hypervigil.launch(Array(CommandLine.arguments.dropFirst())))

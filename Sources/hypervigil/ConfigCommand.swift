@@ -1,0 +1,37 @@
+import ArgumentParser
+import Configuration
+import Glibc
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "The configuration: check it, show it.", subcommands: [Check.self, Show.self])
+
+    struct Check: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check", abstract: "Check the configuration; every error is a line on standard error.",
+            discussion: "Exits with 0 if all is well, with 78 if not.")
+
+        @OptionGroup var options: SettingOptions
+
+        func run() throws {
+            let failures = Settings.check(file: options.config, overrides: options.overrides).errors.map { Failure($0) }
+            guard let first = failures.first else { return }
+            failures.forEach { Output.complain($0.line) }
+            throw ExitCode(first.code)
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "show", abstract: "Print the configuration in force, with where each value came from.")
+
+        @OptionGroup var options: SettingOptions
+
+        @Flag(help: "Print the reference documentation of all keys instead.")
+        var markdown = false
+
+        func run() throws {
+            try Output.write(markdown ? configurationReference() : options.load().yaml)
+        }
+    }
+}
