@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cost-operations FOLDER PROGRAM: what each operation takes, one `name<TAB>nanoseconds` a line.
+ *
+ * Files are in FOLDER, PROGRAM is what spawn starts. In a guest that counts instructions a nanosecond is
+ * an instruction, and all that runs on the one CPU meanwhile is in it. Each operation is warmed up until a
+ * consumer that drains on a timer has found its pace, then measured over several of its periods.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const long long warm_up = 300000000, measured = 600000000; /* ns */
+
+static const char *program;
+static int handle;
+static char block[4096];
+
+static void must(int ok, const char *what)
+{
+	if (!ok) {
+		perror(what);
+		exit(1);
+	}
+}
+
+static long long now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void do_getppid(void) { syscall(SYS_getppid); }
+
+static void do_open(int flags)
+{
+	int fd = open("file", flags | O_CLOEXEC);
+	must(fd >= 0 && close(fd) == 0, "open");
+}
+
+static void do_open_read(void) { do_open(O_RDONLY); }
+static void do_open_write(void) { do_open(O_WRONLY); }
+static void do_pread(void) { must(pread(handle, block, 512, 0) == 512, "pread"); }
+static void do_pwrite(void) { must(pwrite(handle, block, sizeof block, 0) == sizeof block, "pwrite"); }
+
+static void do_write_cycle(void)
+{
+	int fd = open("file", O_WRONLY | O_CLOEXEC);
+	must(fd >= 0 && pwrite(fd, block, sizeof block, 0) == sizeof block && close(fd) == 0, "open, pwrite, close");
+}
+
+static void do_rename(void)
+{
+	static int there;
+	must(rename(there ? "there" : "here", there ? "here" : "there") == 0, "rename");
+	there = !there;
+}
+
+static void do_spawn(void)
+{
+	static char *const environment[] = {NULL};
+	char *const argv[] = {(char *)program, NULL};
+	pid_t pid;
+	int status;
+	must(posix_spawn(&pid, program, NULL, NULL, argv, environment) == 0, "posix_spawn");
+	must(waitpid(pid, &status, 0) == pid && status == 0, "waitpid");
+}
+
+static const struct {
+	const char *name;
+	void (*act)(void);
+	int batch; /* between looks at the clock */
+} operations[] = {
+	{"getppid", do_getppid, 1000},
+	{"open ro + close", do_open_read, 100},
+	{"open wo + close", do_open_write, 100},
+	{"pread 512", do_pread, 100},
+	{"pwrite 4 KiB", do_pwrite, 100},
+	{"open, pwrite, close", do_write_cycle, 50},
+	{"rename", do_rename, 50},
+	{"spawn + wait", do_spawn, 5},
+};
+
+static long long run(int operation, long long duration)
+{
+	long long begin = now(), end, count = 0;
+	do {
+		for (int i = 0; i < operations[operation].batch; i++)
+			operations[operation].act();
+		count += operations[operation].batch;
+		end = now();
+	} while (end - begin < duration);
+	return (end - begin) / count;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		return 64;
+	program = argv[2];
+	must(chdir(argv[1]) == 0, argv[1]);
+	handle = open("file", O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	must(handle >= 0, "file");
+	must(pwrite(handle, block, sizeof block, 0) == sizeof block, "pwrite");
+	int here = open("here", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	must(here >= 0 && close(here) == 0, "here");
+	unlink("there");
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		run((int)i, warm_up);
+		printf("%s\t%lld\n", operations[i].name, run((int)i, measured));
+		fflush(stdout);
+	}
+	return 0;
+}
