@@ -39,6 +39,7 @@ let package = Package(
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Rings", "KernelABI"], swiftSettings: strict),
+        .testTarget(name: "hypervigilTests", dependencies: ["hypervigil"], swiftSettings: strict),
         .testTarget(name: "ProbesTests", dependencies: ["Probes", "KernelABI"], swiftSettings: strict),
         .target(name: "CActs", path: "Tests/KernelTests/CActs"),
         .executableTarget(name: "kernel-tests", dependencies: ["CActs"], path: "Tests/KernelTests/Runner", swiftSettings: strict),
