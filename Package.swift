@@ -35,7 +35,7 @@ let package = Package(
             name: "hypervigil",
             dependencies: ["Monitor", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        .testTarget(name: "KernelABITests", dependencies: ["KernelABI"], swiftSettings: strict),
+        .testTarget(name: "KernelABITests", dependencies: ["KernelABI", "Rings"], swiftSettings: strict),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Rings", "KernelABI"], swiftSettings: strict),
