@@ -84,34 +84,64 @@ enum Decimal {
         position.storeBytes(of: digits, as: UInt16.self)
     }
 
-    @inline(__always) static func length(_ value: UInt64) -> Int {
-        var rest = value
-        var length = 1
-        while true {
-            if rest < 10 { return length }
-            if rest < 100 { return length &+ 1 }
-            if rest < 1000 { return length &+ 2 }
-            if rest < 10000 { return length &+ 3 }
-            rest /= 10000
-            length &+= 4
+    /// Eight digits at once, the first in the lowest byte: the number is split into halves of four digits, of two and of
+    /// one, all lanes of a word at a time. The factors are 1/100 and 1/10 scaled by powers of two, exact for these ranges.
+    @inline(__always) static func eight(_ value: UInt64) -> UInt64 {
+        let high = value / 10000
+        let fours = high | (value &- high &* 10000) &<< 32
+        let hundreds = (fours &* 10486) &>> 20 & 0x0000_007f_0000_007f
+        let twos = hundreds | (fours &- hundreds &* 100) &<< 16
+        let tens = (twos &* 103) &>> 10 & 0x000f_000f_000f_000f
+        return tens | (twos &- tens &* 10) &<< 8
+    }
+
+    @inline(__always) static func store(eight digits: UInt64, to position: UnsafeMutableRawPointer) {
+        position.storeBytes(of: (digits | 0x3030_3030_3030_3030).littleEndian, as: UInt64.self)
+    }
+
+    /// Less than 100,000,000, without leading zeroes. Stores eight bytes whatever the length.
+    @inline(__always) private static func head(_ value: UInt64, to position: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        let digits = eight(value)
+        // The last digit stays, also of 0.
+        let leading = (digits | 1 &<< 56).trailingZeroBitCount & ~7
+        position.storeBytes(of: ((digits | 0x3030_3030_3030_3030) &>> UInt64(truncatingIfNeeded: leading)).littleEndian, as: UInt64.self)
+        return position + (8 &- leading &>> 3)
+    }
+
+    /// Less than 100,000,000.
+    @inline(__always) private static func short(_ value: UInt64, to position: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        if value < 100 { return atMostTwo(value, to: position) }
+        if value < 10000 {
+            let upper = value / 100
+            let at = atMostTwo(upper, to: position)
+            pair(value &- upper &* 100, to: at)
+            return at + 2
         }
+        return head(value, to: position)
+    }
+
+    @inline(__always) private static func atMostTwo(_ value: UInt64, to position: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        if value < 10 {
+            position.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value), as: UInt8.self)
+            return position + 1
+        }
+        pair(value, to: position)
+        return position + 2
     }
 
     @inline(never) static func write(_ value: UInt64, to position: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        let end = position + length(value)
-        var at = end
-        var rest = value
-        while rest >= 100 {
-            let quotient = rest / 100
-            at -= 2
-            pair(rest &- quotient &* 100, to: at)
-            rest = quotient
-        }
-        if rest >= 10 {
-            pair(rest, to: at - 2)
+        let limit: UInt64 = 100_000_000
+        if value < limit { return short(value, to: position) }
+        let upper = value / limit
+        var at: UnsafeMutableRawPointer
+        if upper < limit {
+            at = short(upper, to: position)
         } else {
-            (at - 1).storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+            at = short(upper / limit, to: position)
+            store(eight: eight(upper % limit), to: at)
+            at += 8
         }
-        return end
+        store(eight: eight(value &- upper &* limit), to: at)
+        return at + 8
     }
 }

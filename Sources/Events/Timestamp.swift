@@ -1,7 +1,13 @@
 /// Times as RFC 3339 has them, in UTC with nanoseconds: `2024-02-29T23:59:59.000000001Z`, always 30 characters.
 struct TimestampWriter {
-    private var cachedDay = Int64.min
-    private var date: (UInt64, UInt16) = (0, 0)  // "2024-02-", "29"
+    /// A date as text: "2024-02-" and "29".
+    private struct CachedDate {
+        var day = Int64.min
+        var text: (UInt64, UInt16) = (0, 0)
+    }
+
+    /// By the last bits of the day: an event's own day, its process's and its file's are often three.
+    private var dates = InlineArray<4, CachedDate>(repeating: CachedDate())
 
     /// Nanoseconds since 1970, negative before it. An Int64 of them spans 1677 to 2262.
     @inline(__always)
@@ -29,7 +35,9 @@ struct TimestampWriter {
             fraction = 999_999_999
         }
         let (day, second) = Self.split(seconds)
-        if day != cachedDay { cache(day) }
+        let slot = Int(truncatingIfNeeded: day & 3)
+        if dates[slot].day != day { dates[slot] = Self.date(day) }
+        let date = dates[slot].text
         let position = cursor.position
         position.storeBytes(of: date.0, as: UInt64.self)
         position.storeBytes(of: date.1, toByteOffset: 8, as: UInt16.self)
@@ -40,14 +48,8 @@ struct TimestampWriter {
         position.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 16, as: UInt8.self)
         Decimal.pair(second % 60, to: position + 17)
         position.storeBytes(of: UInt8(ascii: "."), toByteOffset: 19, as: UInt8.self)
-        let high = fraction / 10_000_000
-        let middle = fraction / 100_000 % 100
-        let low = fraction % 100_000
-        Decimal.pair(high, to: position + 20)
-        Decimal.pair(middle, to: position + 22)
-        position.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: low / 10_000), toByteOffset: 24, as: UInt8.self)
-        Decimal.pair(low / 100 % 100, to: position + 25)
-        Decimal.pair(low % 100, to: position + 27)
+        position.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: fraction / 100_000_000), toByteOffset: 20, as: UInt8.self)
+        Decimal.store(eight: Decimal.eight(fraction % 100_000_000), to: position + 21)
         position.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 29, as: UInt8.self)
         cursor.position += 30
     }
@@ -68,7 +70,7 @@ struct TimestampWriter {
 
     /// Days since 1970 to a date by eras of 400 years that begin in March, so that the leap day is the last of its year.
     @inline(never)
-    private mutating func cache(_ day: Int64) {
+    private static func date(_ day: Int64) -> CachedDate {
         let shifted = day &+ 719_468  // days from 0000-03-01
         let era = (shifted >= 0 ? shifted : shifted &- 146_096) / 146_097
         let dayOfEra = shifted &- era &* 146_097
@@ -78,8 +80,8 @@ struct TimestampWriter {
         let dayOfMonth = dayOfYear &- (153 &* marchMonth &+ 2) / 5 &+ 1
         let month = marchMonth < 10 ? marchMonth &+ 3 : marchMonth &- 9
         let year = UInt64(truncatingIfNeeded: yearOfEra &+ era &* 400 &+ (month <= 2 ? 1 : 0))
-        cachedDay = day
-        withUnsafeMutableBytes(of: &date) { bytes in
+        var date = CachedDate(day: day)
+        withUnsafeMutableBytes(of: &date.text) { bytes in
             guard let text = bytes.baseAddress else { return }
             Decimal.pair(year / 100, to: text)
             Decimal.pair(year % 100, to: text + 2)
@@ -88,5 +90,6 @@ struct TimestampWriter {
             text.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 7, as: UInt8.self)
             Decimal.pair(UInt64(truncatingIfNeeded: dayOfMonth), to: text + 8)
         }
+        return date
     }
 }
