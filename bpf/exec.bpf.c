@@ -101,11 +101,14 @@ int BPF_PROG(exec_rename, struct task_struct *task, const char *comm)
 #define HV_CGROUP_LEVELS 32
 
 /* Path of a cgroup in its hierarchy: kernfs nodes upwards, the root is "/". */
-static __noinline void walk_cgroup(struct scratch *slot, struct kernfs_node *node)
+__noinline int walk_cgroup(__u32 key)
 {
+	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
+
+	if (!slot)
+		return 0;
 	slot->walk_position = HV_PATH_MAX;
 	slot->walk_flags = HV_STRING_TRUNCATED;
-	slot->walk_dentry = (__u64)node;
 	for (int round = 0; round < HV_CGROUP_LEVELS; round++) {
 		struct kernfs_node *at = (void *)slot->walk_dentry;
 		struct kernfs_node *parent = kernfs_parent(at);
@@ -120,6 +123,7 @@ static __noinline void walk_cgroup(struct scratch *slot, struct kernfs_node *nod
 			break;
 		slot->walk_dentry = (__u64)parent;
 	}
+	return 0;
 }
 
 /* The arguments lie between two addresses of the new memory; a page that is not there ends them. */
@@ -164,7 +168,8 @@ static __always_inline struct hv_string put_directory(struct scratch *slot, stru
 
 static __always_inline struct hv_string put_cgroup(struct scratch *slot, struct task_struct *task)
 {
-	walk_cgroup(slot, task_cgroup(task));
+	slot->walk_dentry = (__u64)task_cgroup(task);
+	walk_cgroup(slot->key);
 	return walk_put(slot);
 }
 

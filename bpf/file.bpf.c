@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /* Changes of watched files, by hooks that see the object: create, write, rename, delete. */
 #include "lib/file.h"
+#include "lib/file_spelled.h"
 #include "lib/syscall.h"
 
 /*
@@ -213,5 +214,131 @@ int file_identities(struct bpf_iter__task_file *ctx)
 	identity.fd = ctx->fd;
 	inode_key(&identity.key, file->f_inode);
 	bpf_seq_write(ctx->meta->seq, &identity, sizeof(identity));
+	return 0;
+}
+
+/*
+ * Where the kernel refuses the programs above: system call tracepoints, which put
+ * every system call of the machine on the slow path. The table look-up comes first;
+ * it is what all others pay.
+ *
+ * TP_PROTO(struct pt_regs *regs, long id) -- include/trace/events/syscalls.h
+ */
+SEC("tp_btf/sys_enter")
+int BPF_PROG(file_tracepoint_enter, struct pt_regs *regs, long id)
+{
+	bool compat = syscall_is_compat();
+	__u32 call = file_call(id, compat);
+	const char *name;
+	int directory = AT_FDCWD;
+	__u64 word;
+
+	if (call == CALL_CLOSE) {
+		struct file *file;
+
+		if (!(settings.file_operations & HV_OPERATION_CLOSE))
+			return 0;
+		file = file_of_descriptor(call_argument(regs, compat, 1));
+		return file ? handle_maybe_closed(file) : 0;
+	}
+	if (call == CALL_RENAME && settings.file_operations & HV_OPERATION_RENAME)
+		return spelled_rename(AT_FDCWD, (void *)call_argument(regs, compat, 1), AT_FDCWD, (void *)call_argument(regs, compat, 2));
+	if (call == CALL_RENAMEAT && settings.file_operations & HV_OPERATION_RENAME)
+		return spelled_rename(call_argument(regs, compat, 1), (void *)call_argument(regs, compat, 2), call_argument(regs, compat, 3),
+				      (void *)call_argument(regs, compat, 4));
+	if ((call != CALL_UNLINK && call != CALL_UNLINKAT) || !(settings.file_operations & HV_OPERATION_DELETE))
+		return 0;
+	if (call == CALL_UNLINK) {
+		name = (void *)call_argument(regs, compat, 1);
+	} else {
+		if (call_argument(regs, compat, 3) & AT_REMOVEDIR)
+			return 0;
+		directory = call_argument(regs, compat, 1);
+		name = (void *)call_argument(regs, compat, 2);
+	}
+	word = judge_spelled(directory, name);
+	if (word != UNDECIDED && !watch_hit(word))
+		return 0;
+	return spelled_begins(HV_FILE_DELETE, word, directory, name);
+}
+
+/* TP_PROTO(struct pt_regs *regs, long ret) -- include/trace/events/syscalls.h */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(file_tracepoint_exit, struct pt_regs *regs, long result)
+{
+	bool compat = syscall_is_compat();
+	__u32 call = file_call(syscall_number(regs), compat);
+	struct file *file;
+	__u64 word;
+
+	if (!call)
+		return 0;
+	if (call == CALL_OPEN) {
+		if (result < 0 || !(settings.file_operations & HV_OPERATION_CREATE))
+			return 0;
+		file = file_of_descriptor(result);
+		if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_CREATED))
+			return 0;
+		word = judge_name(BPF_CORE_READ(file, f_path.dentry, d_parent));
+		return watch_hit(word) ? file_created(file, word) : 0;
+	}
+	if (call == CALL_WRITE_1 || call == CALL_WRITE_3 || call == CALL_ALLOCATE) {
+		struct inode *inode;
+
+		if (!(settings.file_operations & HV_OPERATION_WRITE) || (call == CALL_ALLOCATE ? result != 0 : result <= 0))
+			return 0;
+		file = file_of_descriptor(call_argument(regs, compat, call == CALL_WRITE_3 ? 3 : 1));
+		if (!file)
+			return 0;
+		inode = BPF_CORE_READ(file, f_inode);
+		if ((BPF_CORE_READ(inode, i_mode) & 0170000) != 0100000)
+			return 0;
+		word = judge_kept(inode, BPF_CORE_READ(file, f_path.dentry));
+		return watch_hit(word) ? file_changed(file, word, true) : 0;
+	}
+	if (call >= CALL_RENAME)
+		return result_of_pending(result);
+	return 0;
+}
+
+#define DESCRIPTORS_LOOKED_AT 256
+#define DESCRIPTORS_CLOSED 16
+
+/* The first descriptor from `from` on whose handle is in the table, or -1. Global, so that the verifier walks its loop once. */
+__noinline int next_changed(int from)
+{
+	for (int round = 0; round < DESCRIPTORS_LOOKED_AT; round++) {
+		int descriptor = from + round;
+		struct handle_key key = { .file = (__u64)file_of_descriptor(descriptor) };
+
+		if (key.file && bpf_map_lookup_elem(&hv_handles, &key))
+			return descriptor;
+	}
+	return -1;
+}
+
+/*
+ * A process that leaves without closing: its files are still there at this point
+ * (do_exit() calls exit_files() later). Looked through only where it has changed a
+ * watched file.
+ *
+ * TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(file_tracepoint_process_exit, struct task_struct *task)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	int descriptor = 0;
+
+	if (BPF_CORE_READ(task, signal, live.counter) != 0 || !bpf_map_lookup_elem(&hv_writers, &pid))
+		return 0;
+	bpf_map_delete_elem(&hv_writers, &pid);
+	for (int closed = 0; closed < DESCRIPTORS_CLOSED; closed++) {
+		descriptor = next_changed(descriptor);
+		if (descriptor < 0)
+			break;
+		handle_maybe_closed(file_of_descriptor(descriptor));
+		descriptor++;
+	}
 	return 0;
 }

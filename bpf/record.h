@@ -265,10 +265,14 @@ struct hv_settings {
 	__u64 wake_bytes;      /* a bulk ring wakes the consumer when it passes this fill */
 	__u64 report_every;    /* ns between events of a handle that stays open and goes on writing */
 	__u32 failed_exec;     /* 0 none, 1 all but ENOENT, 2 all */
-	__u32 forks;           /* report forks */
-	__u32 exits;           /* report exits */
-	__u32 module_hints;    /* remember *.ko* that processes open */
+	__u32 file_operations; /* HV_OPERATION_*: what the tracepoint style has to show of files */
 };
+
+#define HV_OPERATION_CREATE 1
+#define HV_OPERATION_WRITE 2
+#define HV_OPERATION_CLOSE 4
+#define HV_OPERATION_RENAME 8
+#define HV_OPERATION_DELETE 16
 
 #define HV_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": update the size here and in KernelABITests")
 HV_ASSERT_SIZE(struct hv_header, 32);
@@ -286,7 +290,7 @@ HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 40);
+HV_ASSERT_SIZE(struct hv_settings, 32);
 #undef HV_ASSERT_SIZE
 
 #endif

@@ -1,1 +1,283 @@
-// Probes
+internal import CLibbpf
+internal import Glibc
+internal import KernelABI
+
+/// What is wanted of the kernel.
+package struct Demand: Sendable {
+    package enum Backend: Sendable { case automatic, fentry, tracepoint }
+    package enum FailedExecs: UInt32, Sendable { case none, known, all }
+
+    package var families: Set<Family> = Set(Family.allCases)
+    package var backend = Backend.automatic
+    package var forks = false
+    package var exits = true
+    package var failedExecs = FailedExecs.known
+    package var bulkCount = 1
+    package var bulkSize = 4 << 20
+    package var prioritySize = 512 << 10
+    package var wakeBytes = 1 << 20
+    package var watches = 16384
+    package var handles = 16384
+    package var verdicts = 16384
+    package var reportEvery: UInt64 = 30_000_000_000
+
+    package init() {}
+}
+
+/// How a hook is kept, or why not.
+package struct HookReport: Sendable {
+    package struct Refusal: Sendable {
+        package let style: Style
+        package let target: String
+        package let reason: String
+    }
+    package let family: Family
+    package let promise: String
+    package let kind: String
+    /// Nil: no way works.
+    package var style: Style?
+    /// What it hangs on.
+    package var targets: [String] = []
+    /// The ways that were tried before it, or all of them.
+    package var refusals: [Refusal] = []
+    package let without: String
+    package let canary: CanaryAct?
+    /// Nil: no canary act for it was tried.
+    package var fires: Bool?
+}
+
+/// The BPF programs of a run, attached. They leave the kernel when this object or the process goes.
+package final class Probes {
+    package private(set) var reports: [HookReport] = []
+    package let maps: RingMaps
+    package let demand: Demand
+    package let cpus: Int
+    package let kernelHasModules: Bool
+    package let fetchingAtomics: Bool
+    private var objects: [Family: FamilyObject] = [:]
+    private var attached: [AttachedProgram] = []
+
+    /// Loads and attaches what is demanded, hook by hook, by trying.
+    ///
+    /// - Throws: when nothing can work: capabilities, BTF or maps are missing, or every hook is refused.
+    package init(_ demand: Demand) throws(ProbeError) {
+        let missing = Capabilities.missing()
+        guard missing.isEmpty else { throw .notPermitted(missing: missing) }
+        libbpf_set_print(nil)
+        // Kernels before 5.11 count maps against it. Where it is refused and matters, making a map says so.
+        var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
+        setrlimit(__rlimit_resource_t(8), &limit)  // RLIMIT_MEMLOCK, asm-generic/resource.h
+
+        self.demand = demand
+        cpus = Int(libbpf_num_possible_cpus())
+        guard cpus > 0 else { throw .nothing("can't tell how many CPUs there are (/sys/devices/system/cpu/possible): mount /sys") }
+        var code: Int32 = 0
+        let types = try KernelTypes(errno: &code)
+        maps = try RingMaps(prioritySize: demand.prioritySize, bulkSize: demand.bulkSize, bulkCount: demand.bulkCount, cpus: cpus)
+        fetchingAtomics = Trial.fetchingAtomics()
+        kernelHasModules = types.id(of: .tracepoint("module_load")) != nil
+
+        var chooser = Chooser(types: types, backend: demand.backend)
+        for family in Family.allCases where demand.families.contains(family) {
+            if family == .module && !kernelHasModules { continue }
+            try open(family, &chooser)
+        }
+        guard reports.contains(where: { $0.style != nil }) || (demand.families == [.module] && !kernelHasModules) else {
+            let reason = reports.first?.refusals.last.map { "\($0.target): \($0.reason)" } ?? "no hook was asked for"
+            throw .nothing("this kernel refuses every hook (\(reason)); run hypervigil doctor")
+        }
+    }
+
+    deinit {
+        for program in attached { if let link = program.link { bpf_link__destroy(link) } }
+    }
+
+    private func hooks(of family: Family) -> [Hook] {
+        switch family {
+        case .exec:
+            Hook.exec + (demand.failedExecs == .none ? [] : [Hook.failedExec]) + (demand.forks ? [Hook.fork] : []) + (demand.exits ? [Hook.exit] : [])
+        case .file: Hook.file
+        case .module: Hook.module
+        }
+    }
+
+    private func open(_ family: Family, _ chooser: inout Chooser) throws(ProbeError) {
+        let hooks = hooks(of: family)
+        // What was found not to load or attach although a trial program did; with each the choice is made anew.
+        var banned: [String: String] = [:]
+        while true {
+            var choices = hooks.map { chooser.choose($0, banned: banned) }
+            var settings = hv_settings()
+            settings.bulk_rings = UInt32(demand.bulkCount)
+            settings.own_pid = UInt32(getpid())
+            settings.wake_bytes = UInt64(demand.wakeBytes)
+            settings.report_every = demand.reportEvery
+            settings.failed_exec = demand.failedExecs.rawValue
+            var programs = choices.flatMap(\.programs)
+            if family == .file {
+                let open = zip(hooks, choices).filter { $0.1.report.style == nil }
+                let operations = open.reduce(0) { $0 | $1.0.operation }
+                if operations != 0 && demand.backend != .fentry {
+                    let (fallback, refusals) = chooser.fileTracepoints(operations, banned: banned)
+                    if refusals.isEmpty {
+                        settings.file_operations = operations
+                        programs += fallback
+                    }
+                    for index in choices.indices where choices[index].report.style == nil {
+                        choices[index].report.refusals += refusals
+                        if refusals.isEmpty {
+                            choices[index].report.style = .tracepoint
+                            choices[index].report.targets = fallback.map(\.targetName)
+                        }
+                    }
+                }
+                if !programs.isEmpty { programs.append(Hook.fileIdentities) }
+            }
+            if programs.isEmpty {
+                reports += choices.map(\.report)
+                return
+            }
+            let object = try FamilyObject(
+                family, fetching: fetchingAtomics, programs: Set(programs.map(\.name)), settings: settings, maps: maps,
+                sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles, verdicts: demand.verdicts))
+            if let failure = object.load() {
+                // Which one it was is found by loading them one by one; the rest is kept.
+                let culprits = try refused(programs, family: family, settings: settings)
+                guard !culprits.isEmpty else { throw .map("of \(family.rawValue)", errno: failure.errno) }
+                banned.merge(culprits) { first, _ in first }
+                continue
+            }
+            var newlyAttached: [AttachedProgram] = []
+            var failed: [String: String] = [:]
+            for program in programs where !newlyAttached.contains(where: { $0.program.name == program.name }) {
+                let kind = hooks.first { $0.alternatives.joined().contains { $0.name == program.name } }?.kind ?? family.rawValue
+                switch object.attach(program, kind: kind) {
+                case .success(let program): newlyAttached.append(program)
+                case .failure(let error): failed[program.name] = "does not attach: \(text(of: error.errno))"
+                }
+            }
+            if failed.isEmpty {
+                attached += newlyAttached
+                objects[family] = object
+                reports += choices.map(\.report)
+                return
+            }
+            for program in newlyAttached { if let link = program.link { bpf_link__destroy(link) } }
+            banned.merge(failed) { first, _ in first }
+        }
+    }
+
+    /// Loads each program alone; those that fail, with the verifier's reason.
+    private func refused(_ programs: [Program], family: Family, settings: hv_settings) throws(ProbeError) -> [String: String] {
+        var culprits: [String: String] = [:]
+        for program in programs {
+            let object = try FamilyObject(
+                family, fetching: fetchingAtomics, programs: [program.name], settings: settings, maps: maps,
+                sizes: .init(cpus: cpus, watches: 1, handles: 1, verdicts: 1))
+            if let failure = object.load() { culprits[program.name] = "does not load: \(failure.reason) (\(text(of: failure.errno)))" }
+        }
+        return culprits
+    }
+
+    /// Notes what the canary found. A hook whose acts did not come back is said to be silent.
+    package func note(fired: Set<CanaryAct>, tried: Set<CanaryAct>) {
+        for index in reports.indices {
+            guard let act = reports[index].canary, tried.contains(act), reports[index].style != nil else { continue }
+            reports[index].fires = fired.contains(act)
+        }
+    }
+
+    /// Names of the attached programs, and how often the kernel skipped each (bpf_prog_info.recursion_misses), since it was attached.
+    package func misses(_ body: (_ program: Int, _ kind: String, _ target: String, _ misses: UInt64) -> Void) {
+        for (index, program) in attached.enumerated() {
+            var info = bpf_prog_info()
+            var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+            guard bpf_obj_get_info_by_fd(program.descriptor, &info, &length) == 0 else { continue }
+            body(index, program.kind, program.program.targetName, info.recursion_misses)
+        }
+    }
+
+    package var fileObjectMaps: (watches: Int32, epoch: UnsafeMutableRawPointer, identities: OpaquePointer)? {
+        guard let object = objects[.file], let watches = object.map("hv_watches"), let epoch = object.data(".data.epoch"),
+            let program = object.program(Hook.fileIdentities.name)
+        else { return nil }
+        return (watches, epoch, program)
+    }
+}
+
+/// Settles for each hook which alternative to load, from BTF and from trial programs, and keeps the reasons.
+struct Chooser {
+    let types: KernelTypes
+    let backend: Demand.Backend
+    private var tried: [String: String?] = [:]
+
+    init(types: KernelTypes, backend: Demand.Backend) {
+        self.types = types
+        self.backend = backend
+    }
+
+    /// Nil when a program may hang on this target.
+    private mutating func refusal(of program: Program, banned: [String: String]) -> String? {
+        if let reason = banned[program.name] { return reason }
+        let key = "\(program.target)"
+        if let known = tried[key] { return known }
+        let reason: String? =
+            if let id = types.id(of: program.target) {
+                Trial.load(program.target, id: id).map { code in
+                    code == EPERM ? "the kernel refuses programs of this style (EPERM)" : "the kernel refuses it: \(text(of: code))"
+                }
+            } else {
+                "this kernel has no such \(program.style == .tracepoint ? "tracepoint" : "function")"
+            }
+        tried[key] = .some(reason)
+        return reason
+    }
+
+    struct Choice {
+        var report: HookReport
+        var programs: [Program]
+    }
+
+    mutating func choose(_ hook: Hook, banned: [String: String]) -> Choice {
+        var report = HookReport(family: hook.family, promise: hook.promise, kind: hook.kind, without: hook.without, canary: hook.canary)
+        for alternative in hook.alternatives {
+            let traced = alternative.allSatisfy { $0.style == .tracepoint }
+            // sched_process_exec and its like serve every style; what has another way is the style's own.
+            if hook.alternatives.count > 1 && ((backend == .tracepoint && !traced) || (backend == .fentry && traced)) {
+                report.refusals.append(.init(style: alternative[0].style, target: alternative[0].targetName, reason: "not asked for (--backend)"))
+                continue
+            }
+            if backend == .tracepoint && !traced {
+                report.refusals.append(.init(style: alternative[0].style, target: alternative[0].targetName, reason: "not asked for (--backend)"))
+                continue
+            }
+            var usable: [Program] = []
+            var reason: HookReport.Refusal?
+            for program in alternative {
+                if let why = refusal(of: program, banned: banned) {
+                    if program.optional { continue }
+                    reason = .init(style: program.style, target: program.targetName, reason: why)
+                    break
+                }
+                usable.append(program)
+            }
+            if let reason {
+                report.refusals.append(reason)
+                continue
+            }
+            report.style = usable[0].style
+            report.targets = usable.map(\.targetName)
+            return Choice(report: report, programs: usable)
+        }
+        return Choice(report: report, programs: [])
+    }
+
+    /// The programs that do these operations by tracepoints, or why not.
+    mutating func fileTracepoints(_ operations: UInt32, banned: [String: String]) -> ([Program], [HookReport.Refusal]) {
+        var refusals: [HookReport.Refusal] = []
+        for program in Hook.fileTracepoints {
+            if let why = refusal(of: program, banned: banned) { refusals.append(.init(style: .tracepoint, target: program.targetName, reason: why)) }
+        }
+        return (refusals.isEmpty ? Hook.fileTracepoints : [], refusals)
+    }
+}

@@ -42,6 +42,14 @@ struct {
 	__type(value, struct handle);
 } hv_handles SEC(".maps");
 
+/* Processes that changed a watched file; for the tracepoint style, which has no hook at the last close. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u32);
+} hv_writers SEC(".maps");
+
 /* Operations whose result is still to come, by task. Overwritten by the task's next. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -199,7 +207,19 @@ static __noinline int file_changed(struct file *file, __u64 word, bool after)
 	fresh.flags = fresh.actor.task_flags & PF_IO_WORKER ? HV_FILE_IO_URING : 0;
 	/* A full table costs the totals, not the event. */
 	bpf_map_update_elem(&hv_handles, &key, &fresh, BPF_ANY);
+	if (settings.file_operations & HV_OPERATION_CLOSE)
+		bpf_map_update_elem(&hv_writers, &pid, &pid, BPF_ANY);
 	return write_report(file, &fresh, HV_FILE_OPEN);
+}
+
+/* f_count is an atomic_long_t, from 6.12 a file_ref_t that counts one less (include/linux/file_ref.h). */
+static __always_inline long file_references(struct file *file)
+{
+	struct file___before_6_12 *old = (void *)file;
+
+	if (bpf_core_field_exists(old->f_count))
+		return BPF_CORE_READ(old, f_count.counter);
+	return BPF_CORE_READ(file, f_ref.refcnt.counter) + 1;
 }
 
 /* The handle goes: each author's totals. May run in a worker; the actors are those stored. */
@@ -221,6 +241,16 @@ static __noinline int file_closed(struct file *file)
 		bpf_map_delete_elem(&hv_handles, &key);
 	}
 	return 0;
+}
+
+/* A descriptor of the handle goes; whether it was the last one, its count of references tells. */
+static __noinline int handle_maybe_closed(struct file *file)
+{
+	struct handle_key key = { .file = (__u64)file };
+
+	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !bpf_map_lookup_elem(&hv_handles, &key))
+		return 0;
+	return file_references(file) <= 1 ? file_closed(file) : 0;
 }
 
 /* Sends a record whose result comes later, and remembers that it does. */

@@ -180,7 +180,11 @@ struct path {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
+typedef struct { long long counter; } atomic_long_t;
+typedef struct { atomic_long_t refcnt; } file_ref_t;
+struct file___before_6_12 { atomic_long_t f_count; };
 struct file {
+	file_ref_t f_ref;
 	unsigned int f_mode;
 	unsigned int f_flags;
 	struct inode *f_inode;

@@ -35,7 +35,8 @@ struct {
 	__type(value, struct hv_counter);
 } hv_counters SEC(".maps");
 
-const volatile struct hv_settings settings = {
+/* A section of its own, so that the loader finds it without looking for an offset. */
+const volatile struct hv_settings settings SEC(".rodata.settings") = {
 	.bulk_rings = 1,
 	.wake_bytes = 1 << 20,
 	.report_every = 30000000000ULL,

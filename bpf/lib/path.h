@@ -3,7 +3,9 @@
  * Paths by walking dentries upwards, without bpf_d_path, which few hooks allow.
  * All that changes from round to round lives in the scratch slot and is read back
  * at the head of each round, so that the verifier sees one state and prunes: 256
- * rounds load on 5.10 as well.
+ * rounds load on 5.10 as well. The walks are global functions, which the verifier
+ * walks once and not at each call; those take only numbers before 5.13, so the slot
+ * is passed by its key and the pointers in it (walk_dentry, walk_mount).
  */
 #ifndef HV_PATH_H
 #define HV_PATH_H
@@ -74,11 +76,12 @@ static __always_inline bool walk_prepend(struct scratch *slot, const unsigned ch
 	return true;
 }
 
-static __always_inline void walk_begin(struct scratch *slot, struct dentry *dentry)
+static __always_inline void walk_begin(struct scratch *slot)
 {
+	struct dentry *dentry = (void *)slot->walk_dentry;
+
 	slot->walk_position = HV_PATH_MAX;
 	slot->walk_flags = 0;
-	slot->walk_dentry = (__u64)dentry;
 	/* d_unlinked(): no name leads to it any more. A root is unhashed as well and has no parent but itself. */
 	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
 		slot->walk_flags |= HV_STRING_DELETED;
@@ -104,9 +107,13 @@ static __always_inline struct hv_string walk_put(struct scratch *slot)
 }
 
 /* Path of a dentry inside its file system, from that one's root. */
-static __noinline void walk_inner(struct scratch *slot, struct dentry *dentry)
+__noinline int walk_inner(__u32 key)
 {
-	walk_begin(slot, dentry);
+	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
+
+	if (!slot)
+		return 0;
+	walk_begin(slot);
 	slot->walk_flags |= HV_STRING_TRUNCATED;
 	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
 		struct dentry *at = (void *)slot->walk_dentry;
@@ -120,16 +127,21 @@ static __noinline void walk_inner(struct scratch *slot, struct dentry *dentry)
 			break;
 		slot->walk_dentry = (__u64)parent;
 	}
+	return 0;
 }
 
 /* Path of a dentry in the mount namespace that the mount belongs to. */
-static __noinline void walk_mounted(struct scratch *slot, struct dentry *dentry, struct vfsmount *vfsmount)
+__noinline int walk_mounted(__u32 key)
 {
-	struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
+	__u64 vfsmount;
 
-	walk_begin(slot, dentry);
-	slot->walk_mount = (__u64)mount;
-	slot->walk_root = (__u64)BPF_CORE_READ(vfsmount, mnt_root);
+	if (!slot)
+		return 0;
+	vfsmount = slot->walk_mount;
+	walk_begin(slot);
+	slot->walk_mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
+	slot->walk_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
 	slot->walk_flags |= HV_STRING_TRUNCATED;
 	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
 		struct dentry *at = (void *)slot->walk_dentry;
@@ -164,11 +176,13 @@ static __noinline void walk_mounted(struct scratch *slot, struct dentry *dentry,
 			slot->walk_dentry = (__u64)parent;
 		}
 	}
+	return 0;
 }
 
 static __always_inline struct hv_string put_path_inner(struct scratch *slot, struct dentry *dentry)
 {
-	walk_inner(slot, dentry);
+	slot->walk_dentry = (__u64)dentry;
+	walk_inner(slot->key);
 	return walk_put(slot);
 }
 
@@ -176,7 +190,9 @@ static __always_inline struct hv_string put_path_mounted(struct scratch *slot, s
 {
 	if (!mount)
 		return string_slot(0, 0);
-	walk_mounted(slot, dentry, mount);
+	slot->walk_dentry = (__u64)dentry;
+	slot->walk_mount = (__u64)mount;
+	walk_mounted(slot->key);
 	return walk_put(slot);
 }
 

@@ -19,6 +19,8 @@
 struct scratch {
 	__u32 busy;
 	__u32 used;  /* bytes of the record so far */
+	__u32 key;   /* its own place in the map */
+	__u32 reserved;
 	/* State of a walk: see path.h. */
 	__u32 walk_position;
 	__u32 walk_flags;
@@ -61,8 +63,10 @@ static __always_inline struct scratch *scratch_get(void)
 		__u32 key = first + level;
 		struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
 
-		if (slot && scratch_claim(slot))
+		if (slot && scratch_claim(slot)) {
+			slot->key = key;
 			return slot;
+		}
 	}
 	return NULL;
 }

@@ -36,7 +36,7 @@ struct {
 	__type(value, struct verdict);
 } hv_verdicts SEC(".maps");
 
-__u64 watch_epoch = 1;
+__u64 watch_epoch SEC(".data.epoch") = 1;
 
 static __always_inline void inode_key(struct hv_inode_key *key, struct inode *inode)
 {
@@ -134,6 +134,18 @@ static __noinline __u64 judge_object(struct inode *inode, struct dentry *dentry)
 	if (BPF_CORE_READ(inode, i_nlink) <= 1 && (BPF_CORE_READ(inode, i_mode) & 0170000) != 0040000)
 		verdict_keep(&key, epoch, word);
 	return word;
+}
+
+/* The same, from what is kept where that still holds. */
+static __noinline __u64 judge_kept(struct inode *inode, struct dentry *dentry)
+{
+	struct hv_inode_key key = {};
+	__u64 word;
+	bool found;
+
+	inode_key(&key, inode);
+	word = verdict_kept(&key, &found);
+	return found ? word : judge_object(inode, dentry);
 }
 
 static __always_inline bool watch_hit(__u64 word)

@@ -1,0 +1,244 @@
+internal import KernelABI
+
+/// A set of BPF programs that live in one object and are asked for together (`--only`).
+package enum Family: String, CaseIterable, Sendable {
+    case exec, file, module
+
+    var object: hv_family {
+        switch self {
+        case .exec: HV_FAMILY_EXEC
+        case .file: HV_FAMILY_FILE
+        case .module: HV_FAMILY_MODULE
+        }
+    }
+}
+
+/// How a program is attached. `lsm` first wherever it can be: it is not skipped under preemption.
+package enum Style: String, Sendable {
+    case lsm, fentry, tracepoint
+}
+
+/// One BPF program and what it hangs on.
+struct Program: Sendable {
+    enum Target: Sendable {
+        /// fentry or fexit of a kernel function.
+        case function(String)
+        /// An LSM hook, `bpf_lsm_<name>` in the kernel's BTF.
+        case lsm(String)
+        /// A raw tracepoint, `btf_trace_<name>` in the kernel's BTF.
+        case tracepoint(String)
+        case iterator(String)
+    }
+    let name: String
+    let target: Target
+    /// Not every kernel has it, and nothing is missing where it doesn't (32-bit twins of system calls, ...).
+    var optional = false
+
+    var style: Style {
+        switch target {
+        case .function: .fentry
+        case .lsm: .lsm
+        case .tracepoint, .iterator: .tracepoint
+        }
+    }
+
+    var targetName: String {
+        switch target {
+        case .function(let name), .lsm(let name), .tracepoint(let name), .iterator(let name): name
+        }
+    }
+}
+
+/// Something that events promise, and the ways to see it, best first.
+struct Hook: Sendable {
+    let family: Family
+    /// What it shows, as `doctor` prints it.
+    let promise: String
+    /// In the words of `hypervigil.lost.kinds`.
+    let kind: String
+    /// Each a set of programs that together keep the promise.
+    let alternatives: [[Program]]
+    /// What the tracepoint style's file programs have to do where no alternative works (HV_OPERATION_*).
+    var operation: UInt32 = 0
+    /// Canary acts whose event proves that it fires.
+    var canary: CanaryAct?
+    /// What is missing from events without it.
+    let without: String
+}
+
+#if arch(x86_64)
+private let systemCall = "__x64_sys_"
+private let compatExec = "__ia32_compat_sys_"
+private let compatNative = "__ia32_sys_"
+#else
+private let systemCall = "__arm64_sys_"
+private let compatExec = "__arm64_compat_sys_"
+private let compatNative = "__arm64_compat_sys_"
+#endif
+
+extension Hook {
+    /// What exists. Which of it is loaded is settled by ``Demand`` and the kernel at hand.
+    static let exec: [Hook] = [
+        Hook(
+            family: .exec, promise: "exec", kind: "exec",
+            alternatives: [[Program(name: "exec_done", target: .tracepoint("sched_process_exec"))]],
+            canary: .exec, without: "no exec is seen"),
+        Hook(
+            family: .exec, promise: "credentials before an exec", kind: "exec",
+            alternatives: [[Program(name: "exec_rename", target: .tracepoint("task_rename"))]],
+            canary: .credentials, without: "exec events have no credentials from before"),
+        Hook(
+            family: .exec, promise: "script file", kind: "exec",
+            alternatives: [
+                [Program(name: "exec_check_lsm", target: .lsm("bprm_check_security"))],
+                [Program(name: "exec_check_fentry", target: .function("security_bprm_check"))],
+            ],
+            without: "the inode of a script, and whether it has a name, is not known; its interpreter's is"),
+    ]
+
+    static let failedExec = Hook(
+        family: .exec, promise: "failed exec", kind: "exec",
+        alternatives: [
+            [
+                Program(name: "exec_failed_execve", target: .function(systemCall + "execve")),
+                Program(name: "exec_failed_execveat", target: .function(systemCall + "execveat")),
+                Program(name: "exec_failed_compat_execve", target: .function(compatExec + "execve"), optional: true),
+                Program(name: "exec_failed_compat_execveat", target: .function(compatExec + "execveat"), optional: true),
+                Program(name: "exec_failed_kernel", target: .function("kernel_execve"), optional: true),
+            ],
+            [Program(name: "exec_failed_tracepoint", target: .tracepoint("sys_exit"))],
+        ],
+        canary: .failedExec, without: "failed execs are not seen")
+
+    static let fork = Hook(
+        family: .exec, promise: "fork", kind: "fork",
+        alternatives: [[Program(name: "process_fork", target: .tracepoint("sched_process_fork"))]],
+        canary: .fork, without: "forks are not seen")
+
+    static let exit = Hook(
+        family: .exec, promise: "exit", kind: "exit",
+        alternatives: [[Program(name: "process_exit", target: .tracepoint("sched_process_exit"))]],
+        canary: .exit, without: "exits are not seen")
+
+    static let module: [Hook] = [
+        Hook(
+            family: .module, promise: "module load and unload", kind: "module",
+            alternatives: [
+                [
+                    Program(name: "module_init", target: .function(systemCall + "init_module")),
+                    Program(name: "module_finit", target: .function(systemCall + "finit_module")),
+                    Program(name: "module_delete", target: .function(systemCall + "delete_module")),
+                    Program(name: "module_init_compat", target: .function(compatNative + "init_module"), optional: true),
+                    Program(name: "module_finit_compat", target: .function(compatNative + "finit_module"), optional: true),
+                    Program(name: "module_delete_compat", target: .function(compatNative + "delete_module"), optional: true),
+                ],
+                [Program(name: "module_tracepoint", target: .tracepoint("sys_exit"))],
+            ],
+            canary: .module, without: "module loads and unloads are not seen"),
+        Hook(
+            family: .module, promise: "module name and taints", kind: "module",
+            alternatives: [
+                [
+                    Program(name: "module_loaded", target: .tracepoint("module_load")),
+                    Program(name: "module_freed", target: .tracepoint("module_free")),
+                ]
+            ],
+            without: "module-load events have no name, taints or signature"),
+        Hook(
+            family: .module, promise: "module arguments", kind: "module",
+            alternatives: [[Program(name: "module_arguments", target: .function("load_module"))]],
+            without: "arguments are read when the call ends, and the caller may have changed them by then"),
+        Hook(
+            family: .module, promise: "module file", kind: "module",
+            alternatives: [
+                [Program(name: "module_file_lsm", target: .lsm("kernel_read_file"))],
+                [Program(name: "module_file_fentry", target: .function("security_kernel_read_file"))],
+            ],
+            without: "the module's file is looked up by its descriptor when the call ends"),
+        Hook(
+            family: .module, promise: "file hint", kind: "module",
+            alternatives: [
+                [Program(name: "module_open_lsm", target: .lsm("file_open"))],
+                [Program(name: "module_open_fentry", target: .function("security_file_open"))],
+            ],
+            without: "a module loaded from memory has no file_hint"),
+        Hook(
+            family: .module, promise: "module request", kind: "module",
+            alternatives: [[Program(name: "module_request", target: .tracepoint("module_request"))]],
+            without: "the kernel's own requests for modules are not seen"),
+    ]
+
+    static let file: [Hook] = [
+        Hook(
+            family: .file, promise: "file create", kind: "file",
+            alternatives: [
+                [Program(name: "file_open_lsm", target: .lsm("file_open"))],
+                [Program(name: "file_open_fentry", target: .function("security_file_open"))],
+            ],
+            operation: UInt32(HV_OPERATION_CREATE), canary: .fileCreate, without: "created files are not seen"),
+        Hook(
+            family: .file, promise: "file write", kind: "file", alternatives: changeSets,
+            operation: UInt32(HV_OPERATION_WRITE), canary: .fileWrite, without: "writes are not seen"),
+        Hook(
+            family: .file, promise: "close after a write", kind: "file",
+            alternatives: [
+                [Program(name: "file_close_lsm", target: .lsm("file_release"))],
+                [Program(name: "file_close_fentry", target: .function("__fput"))],
+            ],
+            operation: UInt32(HV_OPERATION_CLOSE), canary: .fileClose, without: "a write has no event with its totals"),
+        Hook(
+            family: .file, promise: "rename", kind: "file",
+            alternatives: [
+                [
+                    Program(name: "file_rename_lsm", target: .lsm("path_rename")),
+                    Program(name: "file_rename_result", target: .function("vfs_rename")),
+                ],
+                [
+                    Program(name: "file_rename_fentry", target: .function("security_path_rename")),
+                    Program(name: "file_rename_result", target: .function("vfs_rename")),
+                ],
+            ],
+            operation: UInt32(HV_OPERATION_RENAME), canary: .fileRename, without: "renames are not seen"),
+        Hook(
+            family: .file, promise: "delete", kind: "file",
+            alternatives: [
+                [
+                    Program(name: "file_unlink_lsm", target: .lsm("path_unlink")),
+                    Program(name: "file_unlink_result", target: .function("vfs_unlink")),
+                ],
+                [
+                    Program(name: "file_unlink_fentry", target: .function("security_path_unlink")),
+                    Program(name: "file_unlink_result", target: .function("vfs_unlink")),
+                ],
+            ],
+            operation: UInt32(HV_OPERATION_DELETE), canary: .fileDelete, without: "deleted files are not seen"),
+    ]
+
+    /// The functions that set a file's time stamps, so that each write passes exactly one: the newest kernel's way first.
+    /// A function that an older kernel inlines or lacks makes its set fail, and the next is tried (fs/inode.c of 7.0, 6.0, 6.12, 5.10).
+    private static let changeSets: [[Program]] = {
+        let updateTime = Program(name: "file_change_update_time", target: .function("file_update_time"))
+        let modified = Program(name: "file_change_modified", target: .function("file_modified"))
+        let modifiedFlags = Program(name: "file_change_modified_flags", target: .function("file_modified_flags"))
+        let kiocb = Program(name: "file_change_kiocb", target: .function("kiocb_modified"))
+        let updateTimeFlags = Program(name: "file_change_update_time_flags", target: .function("file_update_time_flags"))
+        return [[updateTimeFlags], [updateTime, modifiedFlags], [updateTime, modified, kiocb], [updateTime]]
+    }()
+
+    /// Does what `operation` of the others asks for where the kernel refuses their programs.
+    static let fileTracepoints: [Program] = [
+        Program(name: "file_tracepoint_enter", target: .tracepoint("sys_enter")),
+        Program(name: "file_tracepoint_exit", target: .tracepoint("sys_exit")),
+        Program(name: "file_tracepoint_process_exit", target: .tracepoint("sched_process_exit")),
+    ]
+
+    /// Gives the identity of watched roots as the kernel has it.
+    static let fileIdentities = Program(name: "file_identities", target: .iterator("task_file"))
+}
+
+/// An act of the monitor's own whose event must come back.
+package enum CanaryAct: String, CaseIterable, Sendable {
+    case exec, credentials, failedExec, fork, exit
+    case fileCreate, fileWrite, fileClose, fileRename, fileDelete
+    case module
+}
