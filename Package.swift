@@ -33,13 +33,16 @@ let package = Package(
         .target(name: "Monitor", dependencies: ["Configuration", "Probes", "Rings", "Events", "KernelABI"], swiftSettings: strict),
         .executableTarget(
             name: "hypervigil",
-            dependencies: ["Monitor", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Monitor", "Probes", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(name: "KernelABITests", dependencies: ["KernelABI", "Rings"], swiftSettings: strict),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Rings", "KernelABI"], swiftSettings: strict),
-        .testTarget(name: "hypervigilTests", dependencies: ["hypervigil"], swiftSettings: strict),
+        .testTarget(
+            name: "hypervigilTests",
+            dependencies: ["hypervigil", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
         .testTarget(name: "ProbesTests", dependencies: ["Probes", "KernelABI"], swiftSettings: strict),
         .target(name: "CActs", path: "Tests/KernelTests/CActs"),
         .executableTarget(name: "kernel-tests", dependencies: ["CActs"], path: "Tests/KernelTests/Runner", swiftSettings: strict),

@@ -33,7 +33,8 @@ extension Key: AnyKey {
 
     func parse(_ tree: Tree) throws(Complaint) -> (value: any Sendable, text: YAMLText) {
         if tree.isNull {
-            throw Complaint(tree.position, "\(name) has no value", hint: "write one (\(type.description)), or remove the key for its default")
+            throw Complaint(
+                tree.position, "\(name) has no value", hint: "write one (\(type.description)), or remove the key for its default")
         }
         do throws(Complaint) {
             let value = try type.parse(tree)

@@ -58,7 +58,9 @@ struct Loader {
         do throws(Complaint) {
             guard let root = try YAMLReader.read(bytes), !root.isNull else { return }
             guard case .mapping(let sections) = root.content else {
-                throw Complaint(root.position, "the file holds \(root.kind), not sections of keys", hint: "begin with a section such as \(Keys.sections[0]):")
+                throw Complaint(
+                    root.position, "the file holds \(root.kind), not sections of keys",
+                    hint: "begin with a section such as \(Keys.sections[0]):")
             }
             for (name, value) in sections { mergeSection(name, value, file: file) }
         } catch {
@@ -81,7 +83,8 @@ struct Loader {
             // All keys of it may be commented out.
             if value.isNull { return }
             guard case .mapping(let pairs) = value.content else {
-                throw Complaint(value.position, "\(section) is a section of keys, not \(value.kind)", hint: "write its keys below it, indented")
+                throw Complaint(
+                    value.position, "\(section) is a section of keys, not \(value.kind)", hint: "write its keys below it, indented")
             }
             for (key, value) in pairs { mergeKey(key, value, section: section, file: file) }
         } catch {

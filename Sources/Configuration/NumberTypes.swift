@@ -69,7 +69,8 @@ extension ValueType<Int> {
         let units = sizeUnits + [("B", 1), ("", 1)]
         guard let (value, unit) = number(text) else {
             throw Complaint(
-                tree.position, "\(quoted(text)) is not a size", hint: "write bytes as a decimal number without leading zeros, or with a unit: \(example)")
+                tree.position, "\(quoted(text)) is not a size",
+                hint: "write bytes as a decimal number without leading zeros, or with a unit: \(example)")
         }
         guard let factor = units.first(where: { $0.name == unit })?.bytes else {
             throw Complaint(tree.position, "\(quoted(text)) has no unit that is known here", hint: "use KiB, MiB or GiB, or none for bytes")

@@ -54,7 +54,8 @@ enum YAMLReader {
             case .valid(let encoded):
                 let scalar = Unicode.UTF8.decode(encoded)
                 guard isAllowed(scalar) else {
-                    throw Complaint(position, "the character \(escape(scalar))", hint: "remove it; in double quotes it may be written like this")
+                    throw Complaint(
+                        position, "the character \(escape(scalar))", hint: "remove it; in double quotes it may be written like this")
                 }
                 scalars.append(scalar)
                 position = position.after(scalar, last)
@@ -118,7 +119,8 @@ enum YAMLReader {
             .composer(let context, let problem, let mark, _):
             let position = Position(mark)
             if problem == "found undefined alias" {
-                return Complaint(position, "a YAML alias (*name)", hint: "write the value out, or put it in quotes if it is meant to begin with *")
+                return Complaint(
+                    position, "a YAML alias (*name)", hint: "write the value out, or put it in quotes if it is meant to begin with *")
             }
             if problem.contains("found another document") {
                 return Complaint(position, "a second YAML document", hint: "keep one; more files go to conf.d")
@@ -128,12 +130,14 @@ enum YAMLReader {
                 return Complaint(position, "bad YAML: a tab in the indentation", hint: "indent with spaces")
             }
             let where_ = context.map { " \($0.text) from line \($0.mark.line)" } ?? ""
-            return Complaint(position, "bad YAML: \(problem)\(where_)", hint: "correct it; a text with special characters goes in double quotes")
+            return Complaint(
+                position, "bad YAML: \(problem)\(where_)", hint: "correct it; a text with special characters goes in double quotes")
         case .duplicatedKeysInMapping(let names, let context):
             let first = Position(context.mark)
             let name = names.first ?? ""
             let again = secondPlace(of: name, after: first, in: text)
-            return Complaint(again ?? first, "the key \(quoted(name)) is there twice" + (again == nil ? "" : ", first on line \(first.line)"),
+            return Complaint(
+                again ?? first, "the key \(quoted(name)) is there twice" + (again == nil ? "" : ", first on line \(first.line)"),
                 hint: "remove one")
         default:
             // Reader errors are found before parsing, the rest is of writing YAML or of memory.
@@ -147,7 +151,9 @@ enum YAMLReader {
             guard line.prefix(while: { $0 == " " }).count == first.column - 1 else { continue }
             let rest = line.dropFirst(first.column - 1)
             for written in [name, "\"\(name)\"", "'\(name)'"] where rest.hasPrefix(written) {
-                if rest.dropFirst(written.count).drop(while: { $0 == " " }).first == ":" { return Position(line: index + 1, column: first.column) }
+                if rest.dropFirst(written.count).drop(while: { $0 == " " }).first == ":" {
+                    return Position(line: index + 1, column: first.column)
+                }
             }
         }
         return nil

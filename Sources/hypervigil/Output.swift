@@ -5,7 +5,8 @@ enum Output {
     static func write(_ text: String) throws(Failure) {
         let code = write(Array(text.utf8), to: STDOUT_FILENO)
         guard code == 0 else {
-            throw Failure(code: EX_IOERR, line: "hypervigil: standard output: \(String(cString: strerror(code))); make room or name another place")
+            throw Failure(
+                code: EX_IOERR, line: "hypervigil: standard output: \(String(cString: strerror(code))); make room or name another place")
         }
     }
 

@@ -7,7 +7,10 @@ struct ErrorTests {
         // Keys
         ("files:\n  wach: []\n", "f.yaml:2:3: unknown key \"files.wach\"; the nearest valid key is files.watch"),
         ("\n\nfile: {}\n", "f.yaml:3:1: unknown key \"file\"; the nearest valid key is files"),
-        ("rings: {interval: 1s}", "f.yaml:1:9: unknown key \"rings.interval\"; the nearest valid key is consumer.interval (interval: below consumer:)"),
+        (
+            "rings: {interval: 1s}",
+            "f.yaml:1:9: unknown key \"rings.interval\"; the nearest valid key is consumer.interval (interval: below consumer:)"
+        ),
         ("files.watch: [/x]", "f.yaml:1:1: unknown key \"files.watch\"; the nearest valid key is files.watch (watch: below files:)"),
         ("<<: {}", "f.yaml:1:1: unknown key \"<<\"; the nearest valid key is files"),
         ("\"files\\nx\": 1", "f.yaml:1:1: unknown key \"files\\nx\"; the nearest valid key is files"),
@@ -22,12 +25,24 @@ struct ErrorTests {
         ("capture: {only: exec}", "f.yaml:1:17: capture.only: takes a list, not a single value; write [exec] for a list of one"),
         ("capture: {backend: [auto]}", "f.yaml:1:20: capture.backend: takes one value, not a list; write one of auto, fentry, tracepoint"),
         // Values
-        ("capture:\n  backend: fentri", "f.yaml:2:12: capture.backend: \"fentri\" is not one of auto, fentry, tracepoint; the nearest is fentry"),
-        ("capture:\n  only:\n    - exec\n    - modul", "f.yaml:4:7: capture.only: \"modul\" is not one of exec, file, module; the nearest is module"),
+        (
+            "capture:\n  backend: fentri",
+            "f.yaml:2:12: capture.backend: \"fentri\" is not one of auto, fentry, tracepoint; the nearest is fentry"
+        ),
+        (
+            "capture:\n  only:\n    - exec\n    - modul",
+            "f.yaml:4:7: capture.only: \"modul\" is not one of exec, file, module; the nearest is module"
+        ),
         ("files:\n  report_every: 30", "f.yaml:2:17: files.report_every: \"30\" has no unit; use one of us, ms, s, m, h, d, such as 30s"),
         ("files:\n  report_every: 2d", "f.yaml:2:17: files.report_every: 2d is out of range; use 1s to 1d"),
-        ("files:\n  report_every:\n", "f.yaml:2:16: files.report_every has no value; write one (duration, 1s to 1d), or remove the key for its default"),
-        ("rings: {bulk_size: 8MB}", "f.yaml:1:20: rings.bulk_size: \"8MB\" has no unit that is known here; use KiB, MiB or GiB, or none for bytes"),
+        (
+            "files:\n  report_every:\n",
+            "f.yaml:2:16: files.report_every has no value; write one (duration, 1s to 1d), or remove the key for its default"
+        ),
+        (
+            "rings: {bulk_size: 8MB}",
+            "f.yaml:1:20: rings.bulk_size: \"8MB\" has no unit that is known here; use KiB, MiB or GiB, or none for bytes"
+        ),
         ("rings: {wake_at: '25'}", "f.yaml:1:18: rings.wake_at: \"25\" is a text, not a number; remove its quotes"),
         // YAML
         ("files:\n\tignore: []", "f.yaml:2:1: bad YAML: a tab in the indentation; indent with spaces"),
@@ -53,9 +68,10 @@ struct ErrorTests {
         #expect(loaded(Array("files: {ü".utf8) + [0xFF]).errors.first?.column == 10)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF, 0xFE, 0x66, 0x00],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF, 0xFE, 0x66, 0x00],
+        ] as [[UInt8]])
     func notUTF8(bytes: [UInt8]) {
         let errors = loaded(Array("# ü\r\n# x".utf8) + bytes).errors
         #expect(errors.map(\.description) == ["f.yaml:2:4: a byte that is not UTF-8; save the file as UTF-8"])

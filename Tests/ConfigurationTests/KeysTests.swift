@@ -65,7 +65,9 @@ struct KeysTests {
         #expect(Keys.nearest(to: name, section: section) == expected)
     }
 
-    @Test(arguments: [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 1), ("file", "files", 1), ("é", "e", 1), ("abc", "ca", 3)])
+    @Test(arguments: [
+        ("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("ab", "ba", 1), ("file", "files", 1), ("é", "e", 1), ("abc", "ca", 3),
+    ])
     func distance(first: String, second: String, expected: Int) {
         #expect(editDistance(first, second) == expected)
         #expect(editDistance(second, first) == expected)

@@ -32,11 +32,16 @@ struct ListingTests {
         var random = SplitMix64(state: seed)
         var overrides: [Override] = []
         func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
-        let pieces = ["a", " ", "#", ": ", "\"", "\\", "\n", "\t", "'", "*", "&", "ü", "\u{85}", "\u{2028}", "\u{FEFF}", "{", "]", ",", "𝄞", "\u{7F}", "~", "- "]
+        let pieces = [
+            "a", " ", "#", ": ", "\"", "\\", "\n", "\t", "'", "*", "&", "ü", "\u{85}", "\u{2028}", "\u{FEFF}", "{", "]", ",", "𝄞", "\u{7F}",
+            "~", "- ",
+        ]
         func path() -> String { "/" + (0...pick(0...12)).map { _ in pieces[pick(0...pieces.count - 1)] }.joined() }
         overrides.append(Override(\.filesWatch, list: Array(Set((0...pick(0...12)).map { _ in path() })), option: "--path"))
         overrides.append(Override(\.filesIgnore, list: [path()], option: "--path"))
-        overrides.append(Override(\.captureOnly, list: CaptureKind.allCases.shuffled(using: &random).prefix(pick(1...3)).map(\.rawValue), option: "--only"))
+        overrides.append(
+            Override(
+                \.captureOnly, list: CaptureKind.allCases.shuffled(using: &random).prefix(pick(1...3)).map(\.rawValue), option: "--only"))
         overrides.append(Override(\.processesActions, list: Array(["exec", "fork", "exit"].prefix(pick(0...3))), option: "--only"))
         overrides.append(Override(\.ringsBulkSize, String(1 << pick(12...30)), option: "--ring-size"))
         overrides.append(Override(\.filesReportEvery, "\(pick(1000...86_400_000))ms", option: "--x"))

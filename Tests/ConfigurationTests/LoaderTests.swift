@@ -74,9 +74,11 @@ struct LoaderTests {
             #expect(symlink("\(directory)/loop", "\(directory)/loop") == 0)
             #expect(complaint("\(directory)/loop")?.hasSuffix("; remove the circle of symbolic links") == true)
             // Opens, and fails on the first read: address 0 is not mapped.
-            #expect(complaint("/proc/self/mem") == "/proc/self/mem: can't be read: Input/output error; check the file and the disk it is on")
+            #expect(
+                complaint("/proc/self/mem") == "/proc/self/mem: can't be read: Input/output error; check the file and the disk it is on")
             #expect(complaint("\(directory)/conf.yaml/x")?.hasSuffix("check the path, or create the file") == true)
-            #expect(complaint("a\nb\u{1B}[1m") == "a\\nb\\x1B[1m: can't be read: No such file or directory; check the path, or create the file")
+            #expect(
+                complaint("a\nb\u{1B}[1m") == "a\\nb\\x1B[1m: can't be read: No such file or directory; check the path, or create the file")
         }
     }
 

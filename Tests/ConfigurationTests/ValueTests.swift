@@ -19,7 +19,8 @@ struct ValueTests {
     }
 
     @Test(arguments: [
-        "30", "0", "1.5s", "s", "-1s", "+1s", "01s", "999ms", "25h", "2d", "1S", "1 s", "1:30", "1_000s", "99999999999999999999s", "9223372036854775807d",
+        "30", "0", "1.5s", "s", "-1s", "+1s", "01s", "999ms", "25h", "2d", "1S", "1 s", "1:30", "1_000s", "99999999999999999999s",
+        "9223372036854775807d",
         "~", "", "null", "[1s]", "{s: 1}", "٣s",
     ])
     func notDurations(text: String) {
@@ -30,7 +31,8 @@ struct ValueTests {
     }
 
     @Test(arguments: [
-        ("4096", 4096), ("4096B", 4096), ("4KiB", 4096), ("8MiB", 8 << 20), ("1GiB", 1 << 30), ("1024KiB", 1 << 20), ("0", 0), ("\"64KiB\"", 65536),
+        ("4096", 4096), ("4096B", 4096), ("4KiB", 4096), ("8MiB", 8 << 20), ("1GiB", 1 << 30), ("1024KiB", 1 << 20), ("0", 0),
+        ("\"64KiB\"", 65536),
     ])
     func sizes(text: String, expected: Int) {
         let loader = loaded("rings: {bulk_size: \(text)}")
@@ -39,7 +41,8 @@ struct ValueTests {
     }
 
     @Test(arguments: [
-        "2048", "4097", "12KiB", "2GiB", "8MB", "8M", "8mib", "0x1000", "010000", "0o10000", "4_096", "-4096", "4.0KiB", "9223372036854775807GiB", "~", "[4096]",
+        "2048", "4097", "12KiB", "2GiB", "8MB", "8M", "8mib", "0x1000", "010000", "0o10000", "4_096", "-4096", "4.0KiB",
+        "9223372036854775807GiB", "~", "[4096]",
     ])
     func notSizes(text: String) {
         let loader = loaded("rings: {bulk_size: \(text)}")
@@ -51,7 +54,9 @@ struct ValueTests {
         #expect(loaded("rings: {priority_size: 0}").errors.count == 1)
     }
 
-    @Test(arguments: ["010", "0x10", "0o17", "1_0", "1e1", "10.0", "yes", "true", "-1", "16", "\"5\"", "'5'", "99999999999999999999", "1:30"])
+    @Test(arguments: [
+        "010", "0x10", "0o17", "1_0", "1e1", "10.0", "yes", "true", "-1", "16", "\"5\"", "'5'", "99999999999999999999", "1:30",
+    ])
     func notWholeNumbers(text: String) {
         #expect(loaded("rings: {bulk_count: \(text)}").errors.count == 1)
     }
@@ -83,7 +88,9 @@ struct ValueTests {
         #expect(loader.settings.filesWatch == ["/etc", "/usr/bin", "/", "/a b/ü", "/..."])
     }
 
-    @Test(arguments: ["[]", "/etc", "[etc]", "[./etc]", "[/etc/../x]", "[/./x]", "['']", "[~]", "[/a, /a/]", "[[/a]]", "[\"/a\\0b\"]", "{/etc: 1}"])
+    @Test(arguments: [
+        "[]", "/etc", "[etc]", "[./etc]", "[/etc/../x]", "[/./x]", "['']", "[~]", "[/a, /a/]", "[[/a]]", "[\"/a\\0b\"]", "{/etc: 1}",
+    ])
     func notPaths(text: String) {
         #expect(loaded("files: {watch: \(text)}").errors.count == 1)
     }

@@ -33,7 +33,10 @@ struct CommandLineTests {
         (["nonsense"], "hypervigil: unexpected argument 'nonsense'; see hypervigil --help"),
         (["config", "chek"], "hypervigil: unexpected argument 'chek'; see hypervigil config --help"),
         (["config", "show", "--nope"], "hypervigil: unknown option '--nope'; see hypervigil config show --help"),
-        (["config", "show", "--confg"], "hypervigil: unknown option '--confg'. Did you mean '--config'? See hypervigil config show --help"),
+        (
+            ["config", "show", "--confg"],
+            "hypervigil: unknown option '--confg'. Did you mean '--config'? See hypervigil config show --help"
+        ),
         (["config", "show", "--config"], "hypervigil: missing value for '--config <file>'; see hypervigil config show --help"),
         (["config", "show", "a\nb"], "hypervigil: unexpected argument 'a b'; see hypervigil config show --help"),
         (
