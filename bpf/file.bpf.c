@@ -55,11 +55,15 @@ static __always_inline int on_change(struct file *file)
 	key.generation = inode->i_generation;
 	verdict = bpf_map_lookup_elem(&hv_verdicts, &key);
 	if (verdict && verdict->epoch == watch_epoch && key.generation) {
-		if (!verdict->watch.policy || verdict->watch.policy & HV_WATCH_IGNORE)
-			return 0;
 		word = watch_as_word(&verdict->watch);
 	} else {
 		word = judge_object(inode, file->f_path.dentry);
+	}
+	if (!watch_hit(word)) {
+		/* A layer below: the change is one of the overlay's file as well. */
+		if (!watch_overlays || !(file->f_mode & FMODE_BACKING))
+			return 0;
+		word = judge_overlaid(file);
 		if (!watch_hit(word))
 			return 0;
 	}

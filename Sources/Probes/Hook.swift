@@ -34,6 +34,16 @@ struct Program: Sendable {
     /// Not every kernel has it, and nothing is missing where it doesn't (32-bit twins of system calls, ...).
     var optional = false
 
+    /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.
+    var losesEvents: Bool {
+        switch name {
+        case "exec_rename", "exec_check_lsm", "exec_check_fentry", "file_rename_result", "file_unlink_result", "module_arguments", "module_loaded",
+            "module_freed", "module_file_lsm", "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities":
+            false
+        default: true
+        }
+    }
+
     var style: Style {
         switch target {
         case .function: .fentry

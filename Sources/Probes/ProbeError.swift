@@ -29,7 +29,7 @@ package struct ProbeError: Error, CustomStringConvertible, Sendable {
         return ProbeError(description: "can't make the BPF map \(what): \(text(of: code)); \(hint)", exitCode: 69)
     }
 
-    static func nothing(_ why: String) -> ProbeError {
+    package static func nothing(_ why: String) -> ProbeError {
         ProbeError(description: why, exitCode: 69)
     }
 }

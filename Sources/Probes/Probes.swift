@@ -1,6 +1,6 @@
 internal import CLibbpf
 internal import Glibc
-internal import KernelABI
+private import KernelABI
 
 /// What is wanted of the kernel.
 package struct Demand: Sendable {
@@ -44,6 +44,19 @@ package struct HookReport: Sendable {
     package let canary: CanaryAct?
     /// Nil: no canary act for it was tried.
     package var fires: Bool?
+
+    /// The refusals in words, each reason once.
+    package var why: String {
+        var said: [(reason: String, targets: [String])] = []
+        for refusal in refusals {
+            if let index = said.firstIndex(where: { $0.reason == refusal.reason }) {
+                if !said[index].targets.contains(refusal.target) { said[index].targets.append(refusal.target) }
+            } else {
+                said.append((refusal.reason, [refusal.target]))
+            }
+        }
+        return said.map { "\($0.targets.joined(separator: ", ")): \($0.reason)" }.joined(separator: "; ")
+    }
 }
 
 /// The BPF programs of a run, attached. They leave the kernel when this object or the process goes.
@@ -187,22 +200,39 @@ package final class Probes {
         }
     }
 
-    /// Names of the attached programs, and how often the kernel skipped each (bpf_prog_info.recursion_misses), since it was attached.
-    package func misses(_ body: (_ program: Int, _ kind: String, _ target: String, _ misses: UInt64) -> Void) {
-        for (index, program) in attached.enumerated() {
-            var info = bpf_prog_info()
-            var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-            guard bpf_obj_get_info_by_fd(program.descriptor, &info, &length) == 0 else { continue }
-            body(index, program.kind, program.program.targetName, info.recursion_misses)
+    /// An attached program, as the account of what the kernel skipped needs it.
+    package struct Attached: Sendable {
+        package let id: UInt32
+        package let kind: String
+        package let target: String
+        /// An event is missing when it is skipped; else a detail of one.
+        package let losesEvents: Bool
+    }
+
+    package var programs: [Attached] {
+        attached.enumerated().map {
+            Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents)
         }
     }
 
-    package var fileObjectMaps: (watches: Int32, epoch: UnsafeMutableRawPointer, identities: OpaquePointer)? {
+    /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses).
+    package func misses(_ body: (_ program: Attached, _ misses: UInt64) -> Void) {
+        for (program, attached) in zip(programs, attached) {
+            var info = bpf_prog_info()
+            var length = UInt32(MemoryLayout<bpf_prog_info>.size)
+            guard bpf_obj_get_info_by_fd(attached.descriptor, &info, &length) == 0, info.recursion_misses > 0 else { continue }
+            body(program, info.recursion_misses)
+        }
+    }
+
+    var fileObjectMaps: (watches: Int32, epoch: UnsafeMutableRawPointer, identities: OpaquePointer)? {
         guard let object = objects[.file], let watches = object.map("hv_watches"), let epoch = object.data(".data.epoch"),
             let program = object.program(Hook.fileIdentities.name)
         else { return nil }
         return (watches, epoch, program)
     }
+
+    var overlaysFlag: UnsafeMutableRawPointer? { objects[.file]?.data(".data.overlays") }
 }
 
 /// Settles for each hook which alternative to load, from BTF and from trial programs, and keeps the reasons.

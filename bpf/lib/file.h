@@ -136,10 +136,28 @@ static __noinline int file_created(struct file *file, __u64 word)
 	return 0;
 }
 
+/* The file as its user has it: of a layer's file that an overlay opened for itself (6.7), the overlay's. */
+static __always_inline struct path *file_user_path(struct file *file)
+{
+	struct backing_file *backing = (void *)file;
+
+	if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING && watch_overlays)
+		return (void *)backing + bpf_core_field_offset(struct backing_file, user_path);
+	return (void *)file + bpf_core_field_offset(struct file, f_path);
+}
+
+static __noinline __u64 judge_overlaid(struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file_user_path(file), dentry);
+
+	return judge_object(BPF_CORE_READ(dentry, d_inode), dentry);
+}
+
 /* One event of a handle's author; `handle` is in the table. */
 static __noinline int write_report(struct file *file, struct handle *handle, __u32 flags)
 {
 	struct scratch *slot;
+	struct path *path;
 	struct hv_file *record;
 
 	if (!handle)
@@ -150,12 +168,14 @@ static __noinline int write_report(struct file *file, struct handle *handle, __u
 	record = (void *)slot->record;
 	record->header.flags |= flags | handle->flags;
 	record->actor = handle->actor;
-	object_fill(&record->object, BPF_CORE_READ(file, f_inode));
+	path = file_user_path(file);
+	/* Of the name that is reported: under an overlay f_inode is the layer's. */
+	object_fill(&record->object, BPF_CORE_READ(path, dentry, d_inode));
 	record->operations = handle->operations;
 	record->size_before = handle->size_before;
 	record->first = handle->first;
 	record->last = handle->last;
-	put_paths(slot, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt), HV_FILE_INNER);
+	put_paths(slot, BPF_CORE_READ(path, dentry), BPF_CORE_READ(path, mnt), HV_FILE_INNER);
 	record_send(slot);
 	return 0;
 }

@@ -79,10 +79,11 @@ static __always_inline void put_spelled(struct scratch *slot, int descriptor, co
 {
 	struct hv_file *record = (void *)slot->record;
 	struct directory directory = directory_of(descriptor);
+	struct dentry *dentry = directory.dentry; /* not through the struct, which is ours: CO-RE would look for it in the kernel */
 
-	if (directory.dentry) {
-		record->directory_device = BPF_CORE_READ(directory.dentry, d_sb, s_dev);
-		put_paths(slot, directory.dentry, directory.mount, inner);
+	if (dentry) {
+		record->directory_device = BPF_CORE_READ(dentry, d_sb, s_dev);
+		put_paths(slot, dentry, directory.mount, inner);
 	}
 	record->strings[as] = put_user_string(slot, name);
 }

@@ -201,6 +201,7 @@ struct mm_struct {
 	unsigned long arg_start, arg_end;
 	struct file *exe_file;
 };
+struct backing_file { struct path user_path; }; /* fs/file_table.c, 6.7: starts with the struct file */
 struct kiocb { struct file *ki_filp; };
 struct renamedata {
 	struct dentry *old_dentry, *new_dentry;
@@ -261,6 +262,7 @@ struct bpf_iter__task_file {
 #define FMODE_READ 0x1u
 #define FMODE_WRITE 0x2u
 #define FMODE_CREATED 0x100000u /* since 4.19 */
+#define FMODE_BACKING 0x2000000u /* since 6.5 */
 /* include/linux/sched.h */
 #define PF_IO_WORKER 0x10u
 #define PF_KTHREAD 0x200000u

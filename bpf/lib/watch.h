@@ -38,6 +38,9 @@ struct {
 
 __u64 watch_epoch SEC(".data.epoch") = 1;
 
+/* Not 0: a watched tree lies on an overlay, so that changes of its layers are judged by the overlay's path too. */
+__u64 watch_overlays SEC(".data.overlays") = 0;
+
 static __always_inline void inode_key(struct hv_inode_key *key, struct inode *inode)
 {
 	key->inode = BPF_CORE_READ(inode, i_ino);

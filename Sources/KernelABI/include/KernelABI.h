@@ -14,4 +14,25 @@ enum hv_family { HV_FAMILY_EXEC, HV_FAMILY_FILE, HV_FAMILY_MODULE, HV_FAMILIES }
  */
 const void *hv_object(enum hv_family family, int fetching, size_t *size);
 
+/* open(2) with O_PATH | O_CLOEXEC, which need _GNU_SOURCE: the descriptor, or -1 with errno. */
+int hv_open_path(const char *path);
+
+/* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
+int hv_refused_module_load(void);
+
+/* st_dev as the kernel's s_dev has it: major << 20 | minor. */
+unsigned int hv_device(unsigned long long st_dev);
+
+/* Blocks SIGINT and SIGTERM in this thread: a descriptor that is readable when one has come, or -1 with errno. */
+int hv_signal_descriptor(void);
+
+/*
+ * An epoll descriptor over `rings`, edge-triggered so that what waits in a ring for its turn does not
+ * wake again and again, and `signals`; -1 with errno.
+ */
+int hv_waiter(const int *rings, int count, int signals);
+
+/* Sleeps until a ring wakes it, a signal comes or the milliseconds are over. 1: a signal has come; else 0. */
+int hv_wait(int waiter, int signals, int milliseconds);
+
 #endif

@@ -1,0 +1,64 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "KernelABI.h"
+
+int hv_open_path(const char *path)
+{
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+int hv_refused_module_load(void)
+{
+	return syscall(SYS_finit_module, -1, "", 0) < 0 ? errno : 0;
+}
+
+unsigned int hv_device(unsigned long long st_dev)
+{
+	return major(st_dev) << 20 | minor(st_dev);
+}
+
+int hv_signal_descriptor(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int hv_waiter(const int *rings, int count, int signals)
+{
+	int waiter = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = signals };
+
+	if (waiter < 0 || epoll_ctl(waiter, EPOLL_CTL_ADD, signals, &event))
+		return -1;
+	for (int ring = 0; ring < count; ring++) {
+		event = (struct epoll_event){ .events = EPOLLIN | EPOLLET, .data.fd = rings[ring] };
+		if (epoll_ctl(waiter, EPOLL_CTL_ADD, rings[ring], &event))
+			return -1;
+	}
+	return waiter;
+}
+
+int hv_wait(int waiter, int signals, int milliseconds)
+{
+	struct epoll_event events[16];
+	int count = epoll_wait(waiter, events, 16, milliseconds);
+
+	for (int at = 0; at < count; at++)
+		if (events[at].data.fd == signals)
+			return 1;
+	return 0;
+}

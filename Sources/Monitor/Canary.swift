@@ -1,0 +1,172 @@
+internal import Glibc
+internal import KernelABI
+internal import Probes
+internal import Rings
+
+/// Acts of the monitor's own whose events must come back: attached is not firing. Its events never reach a sink.
+final class Canary {
+    private let own: UInt32
+    private var children: Set<UInt32> = []
+    private(set) var tried: Set<CanaryAct> = []
+    private(set) var fired: Set<CanaryAct> = []
+    /// File acts by device: what was tried and what came back.
+    private(set) var files: [FileSystem] = []
+
+    struct FileSystem {
+        let device: UInt32
+        let type: String
+        let directory: String
+        var fired: Set<CanaryAct> = []
+        /// Nil: the acts were done.
+        var untried: String?
+    }
+    static let fileActs: Set<CanaryAct> = [.fileCreate, .fileWrite, .fileClose, .fileRename, .fileDelete]
+
+    init() { own = UInt32(getpid()) }
+
+    var complete: Bool {
+        fired.isSuperset(of: tried.subtracting(Self.fileActs))
+            && files.allSatisfy { $0.untried != nil || $0.fired.isSuperset(of: Self.fileActs) }
+    }
+
+    // MARK: acts
+
+    func actProcesses(forks: Bool, exits: Bool, failed: Bool) {
+        tried.formUnion([.exec, .credentials])
+        if forks { tried.insert(.fork) }
+        if exits { tried.insert(.exit) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for descriptor in 0...2 { posix_spawn_file_actions_addopen(&actions, Int32(descriptor), "/dev/null", O_RDWR, 0) }
+        var child = pid_t()
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("hypervigil"), strdup("--version"), nil]
+        defer { arguments.forEach { free($0) } }
+        if posix_spawn(&child, "/proc/self/exe", &actions, nil, arguments, environ) == 0 {
+            children.insert(UInt32(child))
+            var status: Int32 = 0
+            while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        }
+        if failed {
+            tried.insert(.failedExec)
+            // A directory is never executed: EACCES, and nothing else happens.
+            let none: [UnsafeMutablePointer<CChar>?] = [nil]
+            execve("/", none, none)
+        }
+    }
+
+    /// Calls that fail before they do anything.
+    func actModules() {
+        tried.insert(.module)
+        _ = hv_refused_module_load()
+    }
+
+    /// Makes, writes, renames and deletes a file in a directory of its own on each watched file system.
+    func actFiles(_ watch: WatchSet) {
+        tried.formUnion(Self.fileActs)
+        files = []
+        for (index, system) in watch.fileSystems.enumerated() {
+            var made = FileSystem(device: system.device, type: system.type, directory: "")
+            guard let directory = Self.makeDirectory(device: system.device, mountPoint: system.mountPoint) else {
+                made.untried = "no directory of it can be written to"
+                files.append(made)
+                continue
+            }
+            made = FileSystem(device: system.device, type: system.type, directory: directory)
+            files.append(made)
+            guard watch.addCanary(directory: directory) else {
+                files[index].untried = "its identity is not known"
+                rmdir(directory)
+                continue
+            }
+            let first = directory + "/a", second = directory + "/b"
+            let descriptor = open(first, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+            if descriptor >= 0 {
+                if write(descriptor, "canary", 6) < 0 { files[index].untried = "it can't be written to" }
+                close(descriptor)
+            }
+            rename(first, second)
+            unlink(second)
+            watch.removeCanary()
+            rmdir(directory)
+        }
+    }
+
+    private static func makeDirectory(device: UInt32, mountPoint: String) -> String? {
+        for parent in ["/run", "/var/lib", "/var/tmp", "/tmp", "/dev/shm", "/root", "/etc", mountPoint] {
+            var status = stat()
+            guard stat(parent, &status) == 0 else { continue }
+            // Where stat tells another device (btrfs, some overlays) only the mount point is sure.
+            let kernelDevice = hv_device(UInt64(status.st_dev))
+            guard kernelDevice == device || parent == mountPoint else { continue }
+            let directory = (parent == "/" ? "" : parent) + "/.hypervigil-canary-\(getpid())"
+            if mkdir(directory, 0o700) == 0 { return directory }
+        }
+        return nil
+    }
+
+    // MARK: what comes back
+
+    /// True when the record is the canary's own, and noted.
+    func takes(_ record: RawSpan) -> Bool {
+        guard let header = HeaderView(record) else { return false }
+        switch UInt32(header.kind) {
+        case HV_KIND_EXEC.rawValue:
+            guard let view = ExecView(record) else { return false }
+            if view.error != 0 {
+                guard view.actor.pid == own else { return false }
+                fired.insert(.failedExec)
+                return true
+            }
+            guard isOurs(view.actor) else { return false }
+            fired.insert(.exec)
+            if Int32(header.flags) & HV_EXEC_BEFORE != 0 { fired.insert(.credentials) }
+            return true
+        case HV_KIND_FORK.rawValue:
+            guard let view = ForkView(record), isOurs(view.actor) else { return false }
+            fired.insert(.fork)
+            return true
+        case HV_KIND_EXIT.rawValue:
+            guard let view = ExitView(record), isOurs(view.actor) else { return false }
+            fired.insert(.exit)
+            return true
+        case HV_KIND_FILE.rawValue:
+            guard let view = FileView(record) else { return false }
+            if Int32(header.flags) & HV_FILE_SPELLED != 0, view.actor.pid == own {
+                // Undecided names of our own: the canary's directory is the only place where we act on files.
+                note(view.action == HV_FILE_RENAME.rawValue ? .fileRename : .fileDelete, device: view.directoryDevice)
+                return true
+            }
+            guard Int32(header.flags) & HV_FILE_CANARY != 0 else { return false }
+            let act: CanaryAct? =
+                switch view.action {
+                case HV_FILE_CREATE.rawValue: .fileCreate
+                case HV_FILE_WRITE.rawValue: Int32(header.flags) & HV_FILE_CLOSED != 0 ? .fileClose : .fileWrite
+                case HV_FILE_RENAME.rawValue: .fileRename
+                case HV_FILE_DELETE.rawValue: .fileDelete
+                default: nil
+                }
+            if let act { note(act, device: view.object.device) }
+            return true
+        case HV_KIND_RESULT.rawValue:
+            return false
+        case HV_KIND_MODULE.rawValue:
+            guard let view = ModuleView(record), view.actor.pid == own else { return false }
+            fired.insert(.module)
+            return true
+        default: return false
+        }
+    }
+
+    private func isOurs(_ actor: borrowing ActorView) -> Bool { actor.parentPid == own || children.contains(actor.pid) || actor.pid == own }
+
+    private func note(_ act: CanaryAct, device: UInt32) {
+        guard let index = files.firstIndex(where: { $0.device == device }) ?? (files.count == 1 ? 0 : nil) else {
+            // A layer's device under an overlay: whichever still waits for it.
+            if let index = files.firstIndex(where: { !$0.fired.contains(act) }) { files[index].fired.insert(act) }
+            return
+        }
+        files[index].fired.insert(act)
+        if files.allSatisfy({ $0.untried != nil || $0.fired.contains(act) }) { fired.insert(act) }
+    }
+}

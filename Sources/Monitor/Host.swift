@@ -1,0 +1,86 @@
+internal import Glibc
+internal import Events
+
+/// Facts about this machine and this run, and its clocks.
+package struct Host: Sendable {
+    package let bootID: String
+    package let machineID: String
+    package let name: String
+    package let kernel: String
+
+    package init() {
+        func line(_ path: String) -> String {
+            (try? String(decoding: readFile(path), as: UTF8.self).split(separator: "\n").first.map(String.init)) ?? ""
+        }
+        bootID = line("/proc/sys/kernel/random/boot_id")
+        machineID = line("/etc/machine-id")
+        var names = utsname()
+        uname(&names)
+        func text<Field>(_ field: Field) -> String { withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+        name = text(names.nodename)
+        kernel = "\(text(names.release)) \(text(names.machine))"
+    }
+
+    func encoderContext() -> EncoderContext {
+        EncoderContext(
+            bootID: bootID, hostID: machineID, hostName: name, runID: UInt64.random(in: .min ... .max), agentVersion: Monitor.version)
+    }
+}
+
+package enum Monitor {
+    package static let version = "0.1.0"
+}
+
+enum Clock {
+    /// CLOCK_BOOTTIME, ns: the time of records.
+    static var boot: UInt64 { read(CLOCK_BOOTTIME) }
+
+    /// CLOCK_REALTIME minus CLOCK_BOOTTIME, ns.
+    static var realtimeOffset: Int64 {
+        let before = boot
+        let real = read(CLOCK_REALTIME)
+        let after = boot
+        return Int64(real) - Int64(before + (after - before) / 2)
+    }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
+
+struct ReadError: Error {
+    let errno: Int32
+}
+
+func readFile(_ path: String) throws(ReadError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw ReadError(errno: errno) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16384)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count >= 0 else { throw ReadError(errno: errno) }
+        if count == 0 { return bytes }
+        bytes += chunk[..<count]
+    }
+}
+
+/// Names of the host's users from /etc/passwd, for text. (passwd(5): name:password:uid:...)
+struct UserNames: Sendable {
+    private var names: [UInt32: String] = [:]
+
+    init() {
+        guard let bytes = try? readFile("/etc/passwd") else { return }
+        for line in bytes.split(separator: 0x0a) {
+            let fields = line.split(separator: 0x3a, omittingEmptySubsequences: false)
+            guard fields.count > 2, let user = UInt32(String(decoding: fields[2], as: UTF8.self)), names[user] == nil else { continue }
+            names[user] = String(decoding: fields[0], as: UTF8.self)
+        }
+    }
+
+    subscript(user: UInt32) -> String? { names[user] }
+}

@@ -1,0 +1,210 @@
+internal import Events
+internal import Glibc
+internal import KernelABI
+internal import Probes
+internal import Rings
+
+/// From the rings to the sink: one consumer, one thread.
+final class Pipeline {
+    let probes: Probes
+    let watch: WatchSet?
+    private var drain: OrderedDrain
+    private var losses: LossTracker
+    private var misses = MissTracker()
+    private var joiner = Joiner()
+    private var resolver = PathResolver()
+    private(set) var sink: EventSink
+    private let window: UInt64
+    private let reorderWindow: UInt64
+    /// Set while the canary acts: its events are taken out of the stream.
+    var canary: Canary?
+
+    private(set) var events: UInt64 = 0
+    private(set) var lost: UInt64 = 0
+    private var malformed: UInt64 = 0
+    private var saidBusy = false
+    private var now: UInt64 = 0
+    private var nextHousekeeping: UInt64 = 0
+
+    private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
+    /// How long an operation waits for its result.
+    private static let resultWait: UInt64 = 1_000_000_000
+    private static let housekeepingEvery: UInt64 = 100_000_000
+
+    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
+        self.probes = probes
+        self.watch = watch
+        self.window = window
+        self.reorderWindow = reorderWindow
+        let attached = Clock.boot
+        drain = OrderedDrain(rings: probes.maps.rings.count, notesPerRing: 8192)
+        for index in probes.maps.rings.indices {
+            let size = index == 0 ? probes.demand.prioritySize : probes.demand.bulkSize
+            drain.add(try probes.maps.reader(ring: index, size: size))
+        }
+        losses = LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow)
+        self.sink = sink
+        let programs = probes.programs
+        for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
+    }
+
+    /// Drains what is ready, writes it out, and keeps the accounts.
+    ///
+    /// - Parameter flush: take everything, whatever its age.
+    /// - Returns: records taken, and whether some are waiting for their turn.
+    func step(flush: Bool = false) -> (records: Int, waiting: Bool) {
+        var records = 0
+        sink.refreshClock()
+        while true {
+            now = Clock.boot
+            let summary = drain.drain(now: now, window: drain.isPressed ? 0 : window, budget: Self.budget, flush: flush) { record, ring in
+                handle(record, ring)
+            }
+            records += summary.records
+            note(summary)
+            guard summary.moreWork, sink.failure == nil else { break }
+            // What came out is on its way before more is taken: output lags by one budget at most.
+            sink.flush()
+            keepAccounts(force: false)
+        }
+        keepAccounts(force: flush)
+        sink.flush()
+        return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 })
+    }
+
+    /// The last account: everything that was numbered arrived, or is told as lost.
+    func finish() {
+        _ = step(flush: true)
+        joiner.expire(before: .max) { emit($0, outcome: .unknown) }
+        reconcile()
+        for loss in losses.finish() { tell(loss) }
+        sink.flush()
+    }
+
+    func say(_ detail: MonitorEvent.Detail) {
+        if case .lost(let loss) = detail { lost += loss.count ?? 0 }
+        sink.write(detail, time: Clock.boot)
+    }
+
+    func flush() { sink.flush() }
+
+    /// The errno that ended the output.
+    var failure: Int32? { sink.failure }
+
+    // MARK: records
+
+    private func handle(_ record: RawSpan, _ ring: Int) {
+        guard let header = HeaderView(record) else { return }
+        switch losses.observe(ring: Int(header.ring), cpu: Int(header.cpu), sequence: header.sequence, time: header.time, now: now) {
+        case .duplicate, .implausible:
+            malformed += 1
+            return
+        case .recovered: lost -= min(lost, 1)
+        case .inOrder, .afterGap, .late: break
+        }
+        if let canary, canary.takes(record) { return }
+        switch UInt32(header.kind) {
+        case HV_KIND_RESULT.rawValue:
+            guard let result = ResultView(record) else { return }
+            let error = result.error
+            joiner.complete(.init(operation: result.operation, thread: result.tid)) { emit($0, outcome: Outcome(error: error)) }
+        case HV_KIND_FILE.rawValue:
+            guard let view = FileView(record) else { return }
+            if Int32(header.flags) & HV_FILE_PENDING != 0,
+                joiner.hold(.init(operation: view.operation, thread: view.actor.tid), record, now: now)
+            {
+                return
+            }
+            emit(record, outcome: Int32(header.flags) & HV_FILE_PENDING != 0 ? .unknown : nil)
+        default: emit(record, outcome: nil)
+        }
+    }
+
+    private func emit(_ record: RawSpan, outcome: Outcome?) {
+        if let view = FileView(record) {
+            guard let watch else { return }
+            _ = resolver.resolve(view, watch) { found in
+                var resolution = found
+                resolution.outcome = outcome
+                if sink.write(record, resolution) { events += 1 }
+            }
+            return
+        }
+        if sink.write(record, Resolution()) { events += 1 }
+    }
+
+    // MARK: accounts
+
+    private func note(_ summary: OrderedDrainSummary) {
+        if summary.malformed > 0 || summary.corruptBytes > 0 {
+            malformed += UInt64(summary.malformed)
+            say(
+                .degraded(
+                    subject: "rings", reason: "\(summary.malformed) malformed records and \(summary.corruptBytes) unreadable bytes were skipped"))
+        }
+        if summary.busyFor > reorderWindow {
+            if !saidBusy { say(.degraded(subject: "rings", reason: "the head of a ring has been busy for more than the reorder window; what is behind it waits")) }
+            saidBusy = true
+        } else if summary.busyRings == 0 {
+            saidBusy = false
+        }
+    }
+
+    private func keepAccounts(force: Bool) {
+        let time = Clock.boot
+        guard force || time >= nextHousekeeping else { return }
+        nextHousekeeping = time + Self.housekeepingEvery
+        reconcile()
+        for ring in 0..<drain.ringCount {
+            for loss in losses.expire(ring: ring, drainedTo: drain.drainedTo(ring: ring)) { tell(loss) }
+        }
+        probes.misses { program, count in
+            guard let miss = misses.update(program: program.id, misses: count, now: time) else { return }
+            // It also forgets what is kept of an object that was moved.
+            if program.target == "vfs_rename" { watch?.forgetVerdicts() }
+            if program.losesEvents {
+                say(
+                    .lost(
+                        Events.Loss(
+                            count: miss.count, cpu: nil, ring: nil, from: miss.from, to: miss.to, kinds: Self.kinds(named: program.kind),
+                            reason: "the kernel skipped the program on \(program.target): another task was preempted inside it")))
+            }
+        }
+        if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, outcome: .unknown) } }
+        if let watch, watch.somethingAppeared() { watch.resolve() }
+    }
+
+    private func reconcile() {
+        let time = Clock.boot
+        for ring in 0..<drain.ringCount {
+            for cpu in 0..<probes.cpus {
+                let counter = probes.maps.counter(ring: ring, cpu: cpu)
+                if counter.sequence > 0 { losses.reconcile(ring: ring, cpu: cpu, counter: counter, now: time) }
+            }
+        }
+    }
+
+    private func tell(_ loss: Rings.Loss) {
+        // A result that was lost costs no event: its operation is told with an unknown outcome.
+        let results = loss.kinds.count > Int(HV_KIND_RESULT.rawValue) ? loss.kinds[Int(HV_KIND_RESULT.rawValue)] : 0
+        guard loss.count > results else { return }
+        var kinds: RecordKinds = []
+        for (kind, count) in loss.kinds.enumerated() where count > 0 && kind != Int(HV_KIND_RESULT.rawValue) { kinds.insert(RecordKinds(kind: UInt32(kind))) }
+        say(
+            .lost(
+                Events.Loss(
+                    count: loss.count - results, cpu: UInt32(loss.cpu), ring: UInt32(loss.ring), from: loss.from, to: loss.to, kinds: kinds,
+                    reason: "the ring was full, or no room to build the record was free")))
+    }
+
+    private static func kinds(named name: String) -> RecordKinds {
+        switch name {
+        case "exec": RecordKinds(kind: HV_KIND_EXEC.rawValue)
+        case "fork": RecordKinds(kind: HV_KIND_FORK.rawValue)
+        case "exit": RecordKinds(kind: HV_KIND_EXIT.rawValue)
+        case "file": RecordKinds(kind: HV_KIND_FILE.rawValue)
+        case "module": RecordKinds(kind: HV_KIND_MODULE.rawValue)
+        default: []
+        }
+    }
+}

@@ -1,0 +1,73 @@
+internal import Configuration
+internal import Glibc
+internal import Probes
+
+/// The programs in the kernel, the watch set and the pipeline, up and proven by the canary.
+final class Session {
+    let probes: Probes
+    let watch: WatchSet?
+    let pipeline: Pipeline
+    let canary: Canary
+
+    /// How long the canary's events may take: guests in emulation are slow.
+    private static let canaryWait: UInt64 = 5_000_000_000
+
+    init(_ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) {
+        probes = try Probes(Demand(settings, cpus: Self.cpus()))
+        watch = WatchSet(probes, watched: settings.filesWatch, ignored: settings.filesIgnore)
+        watch?.resolve()
+        pipeline = try Pipeline(
+            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output),
+            window: settings.consumerOrderWindow.nanoseconds, reorderWindow: settings.consumerReorderWindow.nanoseconds)
+        canary = Canary()
+        prove()
+    }
+
+    /// CPUs that the kernel may bring online.
+    private static func cpus() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_CONF))) }
+
+    private func prove() {
+        pipeline.canary = canary
+        if probes.demand.families.contains(.exec) {
+            canary.actProcesses(forks: probes.demand.forks, exits: probes.demand.exits, failed: probes.demand.failedExecs != .none)
+        }
+        if probes.demand.families.contains(.module), probes.kernelHasModules { canary.actModules() }
+        if let watch { canary.actFiles(watch) }
+        let end = Clock.boot + Self.canaryWait
+        repeat {
+            _ = pipeline.step(flush: true)
+            if canary.complete { break }
+            usleep(2000)
+        } while Clock.boot < end
+        probes.note(fired: canary.fired, tried: canary.tried)
+    }
+
+    /// What was promised and can't be kept: (what, why), once each.
+    var degradations: [(subject: String, reason: String)] {
+        var found: [(String, String)] = []
+        if probes.demand.families.contains(.module), !probes.kernelHasModules {
+            found.append(("kernel modules", "this kernel has no support for loadable modules"))
+        }
+        for report in probes.reports {
+            if report.style == nil {
+                found.append((report.promise, "\(report.without) (\(report.why))"))
+            } else if report.fires == false {
+                found.append((report.promise, "attached to \(report.targets.joined(separator: ", ")), but the canary's act did not come back"))
+            }
+        }
+        if probes.reports.contains(where: { $0.family == .file && $0.style == .tracepoint }) {
+            found.append(
+                (
+                    "file changes",
+                    "seen by system call tracepoints: renamed and deleted names are as their callers spelled them, stores through mappings and io_uring are not seen, and every system call of the machine is slower"
+                ))
+        }
+        for system in canary.files {
+            if let untried = system.untried { found.append(("\(system.type) file system", "the canary could not act on it: \(untried)")) }
+        }
+        if let watch {
+            for problem in watch.problems { found.append((problem.path, "not watched: \(problem.reason)")) }
+        }
+        return found
+    }
+}
