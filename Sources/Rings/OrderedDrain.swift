@@ -68,6 +68,8 @@ public struct OrderedDrain: ~Copyable {
         @usableFromInline var bytesLeft = 0
         /// The latest time of all noted records.
         @usableFromInline var newest: UInt64 = 0
+        /// Bytes of the ring that the records with notes take.
+        @usableFromInline var noted = 0
         /// All that was in the ring when this drain began is noted.
         @usableFromInline var read = false
         @usableFromInline var drainedTo: UInt64 = 0
@@ -187,6 +189,7 @@ public struct OrderedDrain: ~Copyable {
         }
         summary.records &+= next &- first
         summary.bytes &+= bytes &- bytesLeft
+        runs[ring].noted &-= bytes &- bytesLeft
         runs[ring].next = next
         runs[ring].recordsLeft &-= next &- first
         runs[ring].bytesLeft = bytesLeft
@@ -223,32 +226,38 @@ public struct OrderedDrain: ~Copyable {
         for ring in 0..<ringCount {
             runs[ring].recordsLeft = budget.records
             runs[ring].bytesLeft = min(budget.bytes, max(1, readers[ring].size / 4))
-            read(ring: ring, now: now, &summary)
+            read(ring: ring, now: now, window: window, &summary)
             let run = runs[ring]
             if run.read || summary.busyRings & 1 << UInt32(ring) != 0 { continue }
             guard run.next < run.end else {
                 summary.moreWork = true
                 continue
             }
-            // What was not read may be late by the window. But get on, if need be with the earlier half.
+            // What was not read may be late by the window. Where the notes do not reach that far, get on with half of them.
             let surely = run.newest > window ? run.newest - window : 0
-            let half = notes[run.next + (run.end - run.next) / 2].time
-            bound = min(bound, max(surely, half))
-            if half <= cutoff { summary.moreWork = true }
+            let first = notes[run.next].time
+            let reached = surely >= first ? surely : notes[run.next + (run.end - run.next) / 2].time
+            bound = min(bound, reached)
+            if first <= cutoff { summary.moreWork = true }
         }
         return bound
     }
 
-    /// Notes the records of one ring until it is empty, or busy, or there is no room for more notes.
-    private mutating func read(ring: Int, now: UInt64, _ summary: inout OrderedDrainSummary) {
-        let latest = now > .max - Self.farAhead ? .max : now + Self.farAhead
+    /// Notes the records of one ring until it is empty, or busy, or there is no room for more notes, or enough of them: as
+    /// many as may be handed out, and those of a window behind them. (To read on would push out of the processor's caches
+    /// what is about to be used.)
+    private mutating func read(ring: Int, now: UInt64, window: UInt64, _ summary: inout OrderedDrainSummary) {
+        let latest = Self.sum(now, Self.farAhead)
         let first = runs[ring].next
         let limit = (ring + 1) * notesPerRing
         var end = runs[ring].end
         var newest = runs[ring].newest
+        var noted = runs[ring].noted
+        let enough = runs[ring].bytesLeft
+        var horizon = noted >= enough ? Self.sum(notes[first].time, window) : .max
         runs[ring].read = false
         var steps = 0
-        steps: while end < limit && steps < notesPerRing {
+        steps: while end < limit && steps < notesPerRing && newest < horizon {
             steps &+= 1
             let mark = readers[ring].mark
             switch readers[ring].next() {
@@ -269,6 +278,8 @@ public struct OrderedDrain: ~Copyable {
                 }
                 notes[place] = note
                 end &+= 1
+                noted &+= (byteCount &+ 15) & ~7
+                if noted >= enough && horizon == .max { horizon = Self.sum(newest, window) }
             case .discarded:
                 summary.discarded &+= 1
             case .corrupt(let skipped):
@@ -284,6 +295,12 @@ public struct OrderedDrain: ~Copyable {
         }
         runs[ring].end = end
         runs[ring].newest = newest
+        runs[ring].noted = noted
+    }
+
+    private static func sum(_ time: UInt64, _ duration: UInt64) -> UInt64 {
+        let (sum, overflow) = time.addingReportingOverflow(duration)
+        return overflow ? .max : sum
     }
 
     /// Gives the rings' room back, up to the first record that still waits.

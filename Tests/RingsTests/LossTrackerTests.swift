@@ -160,6 +160,17 @@ func counter(_ sequence: UInt64, dropped: [Int: UInt64] = [:]) -> hv_counter {
         #expect(tracker.totals.lost - tracker.totals.recovered == 1000)
     }
 
+    /// Of forgotten ranges only the count is known: as many may come back, and no more.
+    @Test func forgottenNumbersComeBackOnce() {
+        var tracker = LossTracker(rings: 1, cpus: 1, attached: 0, gapsMax: 1)
+        for sequence in [0, 2, 4, 6] as [UInt64] {
+            tracker.observe(ring: 0, cpu: 0, sequence: sequence, time: sequence, now: sequence)
+        }
+        #expect(tracker.totals.lost == 2)
+        #expect(tracker.observe(ring: 0, cpu: 0, sequence: 1, time: 7, now: 7) == .recovered)
+        #expect(tracker.observe(ring: 0, cpu: 0, sequence: 1, time: 8, now: 8) == .duplicate)
+    }
+
     @Test(arguments: [(2, 0, 0), (-1, 0, 0), (0, 2, 0), (0, -1, 0), (0, 0, UInt64.max), (0, 0, 1 << 63)])
     func impossibleNumbers(ring: Int, cpu: Int, sequence: UInt64) {
         var tracker = LossTracker(rings: 2, cpus: 2, attached: 0)
