@@ -237,12 +237,12 @@ int BPF_PROG(file_tracepoint_enter, struct pt_regs *regs, long id)
 	int directory = AT_FDCWD;
 	__u64 word;
 
-	if (call == CALL_CLOSE) {
+	if (call == CALL_CLOSE || call == CALL_REPLACE) {
 		struct file *file;
 
 		if (!(settings.file_operations & HV_OPERATION_CLOSE))
 			return 0;
-		file = file_of_descriptor(call_argument(regs, compat, 1));
+		file = file_of_descriptor(call_argument(regs, compat, call == CALL_CLOSE ? 1 : 2));
 		return file ? handle_maybe_closed(file) : 0;
 	}
 	if (call == CALL_RENAME && settings.file_operations & HV_OPERATION_RENAME)

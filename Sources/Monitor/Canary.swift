@@ -79,14 +79,16 @@ final class Canary {
                 rmdir(directory)
                 continue
             }
-            let first = directory + "/a", second = directory + "/b"
-            let descriptor = open(first, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+            // By names in an open directory: what the tracepoint style can settle in the kernel.
+            let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            let descriptor = openat(folder, "a", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
             if descriptor >= 0 {
                 if write(descriptor, "canary", 6) < 0 { files[index].untried = "it can't be written to" }
                 close(descriptor)
             }
-            rename(first, second)
-            unlink(second)
+            renameat(folder, "a", folder, "b")
+            unlinkat(folder, "b", 0)
+            close(folder)
             watch.removeCanary()
             rmdir(directory)
         }

@@ -11,7 +11,8 @@ enum file_call {
 	CALL_WRITE_1,       /* the first argument is written to, the result is bytes */
 	CALL_WRITE_3,       /* the third is (copy_file_range, splice) */
 	CALL_ALLOCATE,      /* the first is changed when the result is 0 */
-	CALL_CLOSE,
+	CALL_CLOSE,         /* the first goes */
+	CALL_REPLACE,       /* the second goes, if it is open (dup2, dup3) */
 	CALL_RENAME,        /* (old, new) */
 	CALL_RENAMEAT,      /* (dirfd, old, dirfd, new, flags) */
 	CALL_UNLINK,        /* (name) */
@@ -28,7 +29,7 @@ const volatile __u8 native_calls[FILE_CALLS_MAX] = {
 	[40] = CALL_WRITE_1, /* sendfile */
 	[326] = CALL_WRITE_3, [275] = CALL_WRITE_3, /* copy_file_range splice */
 	[285] = CALL_ALLOCATE, /* fallocate */
-	[3] = CALL_CLOSE,
+	[3] = CALL_CLOSE, [33] = CALL_REPLACE, [292] = CALL_REPLACE, /* close dup2 dup3 */
 	[82] = CALL_RENAME, [264] = CALL_RENAMEAT, [316] = CALL_RENAMEAT,
 	[87] = CALL_UNLINK, [263] = CALL_UNLINKAT,
 };
@@ -39,7 +40,7 @@ const volatile __u8 compat_calls[FILE_CALLS_MAX] = {
 	[187] = CALL_WRITE_1, [239] = CALL_WRITE_1, /* sendfile sendfile64 */
 	[377] = CALL_WRITE_3, [313] = CALL_WRITE_3,
 	[324] = CALL_ALLOCATE,
-	[6] = CALL_CLOSE,
+	[6] = CALL_CLOSE, [63] = CALL_REPLACE, [330] = CALL_REPLACE,
 	[38] = CALL_RENAME, [302] = CALL_RENAMEAT, [353] = CALL_RENAMEAT,
 	[10] = CALL_UNLINK, [301] = CALL_UNLINKAT,
 };
@@ -51,7 +52,7 @@ const volatile __u8 native_calls[FILE_CALLS_MAX] = {
 	[71] = CALL_WRITE_1,
 	[285] = CALL_WRITE_3, [76] = CALL_WRITE_3,
 	[47] = CALL_ALLOCATE,
-	[57] = CALL_CLOSE,
+	[57] = CALL_CLOSE, [24] = CALL_REPLACE,
 	[38] = CALL_RENAMEAT, [276] = CALL_RENAMEAT,
 	[35] = CALL_UNLINKAT,
 };
@@ -62,7 +63,7 @@ const volatile __u8 compat_calls[FILE_CALLS_MAX] = {
 	[187] = CALL_WRITE_1, [239] = CALL_WRITE_1,
 	[391] = CALL_WRITE_3, [340] = CALL_WRITE_3,
 	[352] = CALL_ALLOCATE,
-	[6] = CALL_CLOSE,
+	[6] = CALL_CLOSE, [63] = CALL_REPLACE, [358] = CALL_REPLACE,
 	[38] = CALL_RENAME, [329] = CALL_RENAMEAT, [382] = CALL_RENAMEAT,
 	[10] = CALL_UNLINK, [328] = CALL_UNLINKAT,
 };

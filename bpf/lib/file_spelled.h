@@ -75,7 +75,8 @@ static __noinline __u64 judge_spelled(int descriptor, const char *name)
 	return judge_name(directory.dentry);
 }
 
-static __always_inline void put_spelled(struct scratch *slot, int descriptor, const char *name, __u32 inner, __u32 as)
+/* The directory's paths; strings lie in the order of their slots, so all directories come before the names. */
+static __always_inline void put_directory_of(struct scratch *slot, int descriptor, __u32 inner)
 {
 	struct hv_file *record = (void *)slot->record;
 	struct directory directory = directory_of(descriptor);
@@ -85,7 +86,6 @@ static __always_inline void put_spelled(struct scratch *slot, int descriptor, co
 		record->directory_device = BPF_CORE_READ(dentry, d_sb, s_dev);
 		put_paths(slot, dentry, directory.mount, inner);
 	}
-	record->strings[as] = put_user_string(slot, name);
 }
 
 static __noinline int spelled_begins(__u32 action, __u64 word, int directory, const char *name)
@@ -103,7 +103,8 @@ static __noinline int spelled_begins(__u32 action, __u64 word, int directory, co
 	record = (void *)slot->record;
 	actor_is_current(record);
 	record->header.flags |= HV_FILE_SPELLED;
-	put_spelled(slot, directory, name, HV_FILE_INNER, HV_FILE_NAME);
+	put_directory_of(slot, directory, HV_FILE_INNER);
+	record->strings[HV_FILE_NAME] = put_user_string(slot, name);
 	send_pending(slot);
 	return 0;
 }
@@ -132,8 +133,10 @@ static __noinline int spelled_rename(int from_directory, const char *from, int t
 	record = (void *)slot->record;
 	actor_is_current(record);
 	record->header.flags |= HV_FILE_SPELLED | HV_FILE_TARGET_SPELLED;
-	put_spelled(slot, from_directory, from, HV_FILE_INNER, HV_FILE_NAME);
-	put_spelled(slot, to_directory, to, HV_FILE_TARGET_INNER, HV_FILE_TARGET_NAME);
+	put_directory_of(slot, from_directory, HV_FILE_INNER);
+	put_directory_of(slot, to_directory, HV_FILE_TARGET_INNER);
+	record->strings[HV_FILE_NAME] = put_user_string(slot, from);
+	record->strings[HV_FILE_TARGET_NAME] = put_user_string(slot, to);
 	send_pending(slot);
 	return 0;
 }
