@@ -38,9 +38,13 @@ extension ECSEncoder {
 
         own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
         cursor.put("}")
-        where_(view, path, &cursor)
+        description(view, path, &cursor)
         if action == .rename { victim(view, target, &cursor) }
-        if action == .write { changes(view, &cursor) } else if header.has(HV_FILE_IO_URING) { cursor.put(",\"write\":{\"via\":\"io_uring\"}") }
+        if action == .write {
+            changes(view, &cursor)
+        } else if header.has(HV_FILE_IO_URING) {
+            cursor.put(",\"write\":{\"via\":\"io_uring\"}")
+        }
         finish(&cursor)
         writer.commit(cursor)
         return true
@@ -111,25 +115,29 @@ extension ECSEncoder {
 
     /// `hypervigil.path`: flags, and the other descriptions of the object where they differ.
     @inline(__always)
-    private mutating func where_(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
+    private mutating func description(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
+        let empty = cursor
         cursor.put(",\"path\":{")
+        let open = cursor.position
         members(
             path, actor: borrowed(view.actorPath), inner: borrowed(view.inner), name: borrowed(view.name),
             spelled: view.header.has(HV_FILE_SPELLED), (.pathActor, .pathInner, .pathSpelled), &cursor)
-        cursor.closeObject()
+        if cursor.position == open { cursor = empty } else { cursor.closeObject() }
     }
 
     /// `hypervigil.target`: the same of where it went, and the inode that was there before.
     @inline(__always)
     private mutating func victim(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
+        let empty = cursor
         cursor.put(",\"target\":{")
+        let open = cursor.position
         members(
             path, actor: borrowed(view.targetActorPath), inner: borrowed(view.targetInner), name: borrowed(view.targetName),
             spelled: view.header.has(HV_FILE_TARGET_SPELLED), (.targetActor, .targetInner, .targetSpelled), &cursor)
         let target = view.target
         if target.inode != 0 { Self.write(target, &cursor) }
         if view.header.has(HV_FILE_EXCHANGE) { cursor.put("\"exchange\":true") }
-        cursor.closeObject()
+        if cursor.position == open { cursor = empty } else { cursor.closeObject() }
     }
 
     @inline(__always)

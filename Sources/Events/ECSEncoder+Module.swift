@@ -36,7 +36,9 @@ extension ECSEncoder {
         cursor.put("}")
         module(view, action, &cursor)
         if fromFile {
+            let empty = cursor
             cursor.put(",\"path\":{")
+            let open = cursor.position
             if !path.flags.isEmpty {
                 cursor.put("\"flags\":")
                 Self.write(path.flags, &cursor)
@@ -54,7 +56,7 @@ extension ECSEncoder {
                 string(inner, .pathInner, &cursor)
                 cursor.put("\",")
             }
-            cursor.closeObject()
+            if cursor.position == open { cursor = empty } else { cursor.closeObject() }
         }
         finish(&cursor)
         writer.commit(cursor)

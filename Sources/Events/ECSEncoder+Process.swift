@@ -11,7 +11,9 @@ extension ECSEncoder {
         let actor = view.actor
         let outcome = resolution.outcome ?? Outcome(error: view.error)
         let severity: UInt32 =
-            if outcome != .success { 20 } else if header.has(HV_EXEC_FILELESS | HV_EXEC_SCRIPT_FILELESS) { 60 } else { Action.exec.severity }
+            if outcome != .success { 20 } else if header.has(HV_EXEC_FILELESS | HV_EXEC_SCRIPT_FILELESS) { 60 } else {
+                Action.exec.severity
+            }
         begin(header, .exec, outcome, severity: severity, ordinal: resolution.ordinal, &cursor)
 
         process(actor, &cursor)
@@ -140,17 +142,20 @@ extension ECSEncoder {
     /// `truncated` and `unreadable`: the names of the strings that are not whole.
     @inline(never)
     private func incomplete(_ view: borrowing ExecView, _ cursor: inout Cursor) {
-        for (flag, name) in [(StringFlags.truncated, "truncated" as StaticString), (.fault, "unreadable")] {
-            cursor.put(",\"")
-            cursor.copy(name.utf8Start, name.utf8CodeUnitCount)
-            cursor.put("\":[")
-            if view.flags(of: HV_EXEC_FILENAME).contains(flag) { cursor.put("\"filename\",") }
-            if view.flags(of: HV_EXEC_INTERPRETER).contains(flag) { cursor.put("\"interpreter\",") }
-            if view.flags(of: HV_EXEC_DIRECTORY).contains(flag) { cursor.put("\"working_directory\",") }
-            if view.flags(of: HV_EXEC_CGROUP).contains(flag) { cursor.put("\"cgroup\",") }
-            if view.flags(of: HV_EXEC_ARGS).contains(flag) { cursor.put("\"args\",") }
-            cursor.closeArray()
-        }
+        names(",\"truncated\":[", .truncated, view, &cursor)
+        names(",\"unreadable\":[", .fault, view, &cursor)
+    }
+
+    private func names(_ key: StaticString, _ flag: StringFlags, _ view: borrowing ExecView, _ cursor: inout Cursor) {
+        let empty = cursor
+        cursor.copy(key.utf8Start, key.utf8CodeUnitCount)
+        let open = cursor.position
+        if view.flags(of: HV_EXEC_FILENAME).contains(flag) { cursor.put("\"filename\",") }
+        if view.flags(of: HV_EXEC_INTERPRETER).contains(flag) { cursor.put("\"interpreter\",") }
+        if view.flags(of: HV_EXEC_DIRECTORY).contains(flag) { cursor.put("\"working_directory\",") }
+        if view.flags(of: HV_EXEC_CGROUP).contains(flag) { cursor.put("\"cgroup\",") }
+        if view.flags(of: HV_EXEC_ARGS).contains(flag) { cursor.put("\"args\",") }
+        if cursor.position == open { cursor = empty } else { cursor.closeArray() }
     }
 
     @discardableResult

@@ -179,7 +179,8 @@ public struct ECSEncoder: ~Copyable {
 
     /// `hypervigil`, left open, and `hypervigil.process` in it, left open too.
     @inline(__always)
-    mutating func own(_ header: borrowing HeaderView, _ actor: borrowing ActorView, cgroup: UnsafeRawBufferPointer, _ cursor: inout Cursor) {
+    mutating func own(_ header: borrowing HeaderView, _ actor: borrowing ActorView, cgroup: UnsafeRawBufferPointer, _ cursor: inout Cursor)
+    {
         cursor.put(",\"hypervigil\":{\"monotonic\":")
         cursor.quoted(header.time)
         cursor.put(",\"process\":{\"capabilities\":\"")

@@ -16,7 +16,9 @@ enum JSONString {
     /// Writes the bytes escaped, without the quotes around them. What is not UTF-8 becomes U+FFFD, one for each maximal
     /// subpart (Unicode, section 3.9), and `replaced` says so.
     @inline(never)
-    static func write(_ from: UnsafeRawPointer, _ count: Int, to position: UnsafeMutableRawPointer) -> (end: UnsafeMutableRawPointer, replaced: Bool) {
+    static func write(_ from: UnsafeRawPointer, _ count: Int, to position: UnsafeMutableRawPointer) -> (
+        end: UnsafeMutableRawPointer, replaced: Bool
+    ) {
         escape(from, count, to: position, nul: .escaped)
     }
 

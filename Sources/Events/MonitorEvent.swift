@@ -158,7 +158,8 @@ extension MonitorEvent {
         switch detail {
         case .start(let message), .stop(let message, _, _): message
         case .degraded(let subject, let reason): "\(subject): \(reason)"
-        case .lost(let loss): "\(loss.count.map(String.init) ?? "an unknown number of") \(loss.count == 1 ? "event" : "events") lost: \(loss.reason)"
+        case .lost(let loss):
+            "\(loss.count.map(String.init) ?? "an unknown number of") \(loss.count == 1 ? "event" : "events") lost: \(loss.reason)"
         }
     }
 

@@ -12,13 +12,19 @@ public import Rings
 /// | module-load | event | driver | start | |
 /// | module-unload | event | driver | end | |
 /// | module-request | event | driver | info | the kernel asks; whether a load follows is another event |
-/// | start, stop, lost | event | host | info | ECS has no category for a monitor's own life; `host` "can also be seen from within", and `start` or `end` there would say that the host started |
+/// | start, stop, lost | event | host | info | said of the host's observation (below) |
 /// | degraded | state | host | info | a condition that lasts, not an occurrence |
+///
+/// ECS has no category for a monitor's own life. `process` with `start` would count as an exec, `host` with `start` or `end`
+/// would say that the host started or ended; `host` with `info` says that there is something to know of this host.
 ///
 /// Not `pipeline_error` for lost: ECS means by it that the event at hand may be incomplete, and this one is whole.
 ///
-/// Severities are on a scale of 0 to 100, for sorting: 10 routine, 20 worth a look, 40 a change of the kernel, 60 and more
-/// calls for attention.
+/// Severities are on a scale of 0 to 100, for sorting: 10 routine, 20 worth a look (an exec that failed, a module asked for),
+/// 40 a change of the kernel or the end of monitoring, 60 an exec without a file or a blind spot, 70 a loss.
+///
+/// The outcome is that of the act. An exit took place, so it is a success whatever the exit code; losses and degradations
+/// have none, as ECS wants it for `info`.
 public enum Action: String, CaseIterable, Sendable {
     case exec, fork, exit
     case create, write, rename, delete

@@ -101,7 +101,8 @@ enum Records {
     }
 
     static func file(
-        _ action: hv_file_action = HV_FILE_WRITE, inner: [UInt8] = Array("/etc/passwd".utf8), actorPath: [UInt8] = Array("/etc/passwd".utf8),
+        _ action: hv_file_action = HV_FILE_WRITE, inner: [UInt8] = Array("/etc/passwd".utf8),
+        actorPath: [UInt8] = Array("/etc/passwd".utf8),
         targetInner: [UInt8] = [], targetActor: [UInt8] = [], name: [UInt8] = [], targetName: [UInt8] = [], flags: Int32 = 0,
         stringFlags: [UInt16] = [], error: Int32 = 0, actor: hv_actor = actor(), change: (inout hv_file) -> Void = { _ in }
     ) -> [UInt8] {
@@ -124,7 +125,8 @@ enum Records {
     static func module(
         _ action: hv_module_action = HV_MODULE_LOAD, name: [UInt8] = Array("dummy".utf8), arguments: [UInt8] = Array("numdummies=2".utf8),
         file: [UInt8] = Array("/lib/modules/dummy.ko".utf8), inner: [UInt8] = Array("/lib/modules/dummy.ko".utf8), hint: [UInt8] = [],
-        source: hv_module_source = HV_MODULE_SOURCE_FILE, flags: Int32 = HV_MODULE_LOADED | HV_MODULE_SIGNED_KNOWN, taints: UInt64 = 1 << 12 | 1 << 13,
+        source: hv_module_source = HV_MODULE_SOURCE_FILE, flags: Int32 = HV_MODULE_LOADED | HV_MODULE_SIGNED_KNOWN,
+        taints: UInt64 = 1 << 12 | 1 << 13,
         error: Int32 = 0, actor: hv_actor = actor(), change: (inout hv_module) -> Void = { _ in }
     ) -> [UInt8] {
         var record = hv_module()

@@ -68,7 +68,10 @@ enum Samples {
         return [
             (.exec, "exec", Records.exec()),
             (.exec, "bare exec", Records.exec(flags: 0, actor: bare)),
-            (.exec, "script", Records.exec(interpreter: path, flags: HV_EXEC_SCRIPT | HV_EXEC_BEFORE) { $0.script = Records.object(inode: 5) }),
+            (
+                .exec, "script",
+                Records.exec(interpreter: path, flags: HV_EXEC_SCRIPT | HV_EXEC_BEFORE) { $0.script = Records.object(inode: 5) }
+            ),
             (.exec, "memfd", Records.exec(flags: HV_EXEC_FILELESS | HV_EXEC_MEMFD | HV_EXEC_SCRIPT_FILELESS, stringFlags: [2])),
             (.exec, "cut exec", Records.exec(flags: HV_EXEC_ARGS_TRUNCATED, stringFlags: [1, 1, 9, 1, 1, 9])),
             (.exec, "failed exec", Records.exec(arguments: [], error: -13)),
@@ -80,18 +83,29 @@ enum Samples {
             (.create, "create", Records.file(HV_FILE_CREATE)),
             (.write, "first write", Records.file(flags: HV_FILE_OPEN)),
             (.write, "last write", Records.file(actorPath: path, flags: HV_FILE_CLOSED | HV_FILE_IO_URING, stringFlags: [7, 4])),
-            (.rename, "rename", Records.file(HV_FILE_RENAME, targetInner: path, targetActor: path, flags: HV_FILE_EXCHANGE) {
-                $0.target = Records.object(inode: 6, mode: 0o120777)
-            }),
-            (.rename, "pending rename", Records.file(
-                HV_FILE_RENAME, name: Array("a".utf8), targetName: Array("/b".utf8), flags: HV_FILE_PENDING | HV_FILE_SPELLED | HV_FILE_TARGET_SPELLED) {
+            (
+                .rename, "rename",
+                Records.file(HV_FILE_RENAME, targetInner: path, targetActor: path, flags: HV_FILE_EXCHANGE) {
+                    $0.target = Records.object(inode: 6, mode: 0o120777)
+                }
+            ),
+            (
+                .rename, "pending rename",
+                Records.file(
+                    HV_FILE_RENAME, name: Array("a".utf8), targetName: Array("/b".utf8),
+                    flags: HV_FILE_PENDING | HV_FILE_SPELLED | HV_FILE_TARGET_SPELLED
+                ) {
                     $0.object = hv_object()
-                }),
+                }
+            ),
             (.delete, "refused delete", Records.file(HV_FILE_DELETE, flags: HV_FILE_IO_URING, error: -1)),
             (.moduleLoad, "module", Records.module()),
             (.moduleLoad, "module from memory", Records.module(hint: path, source: HV_MODULE_SOURCE_MEMORY, flags: 0)),
             (.moduleLoad, "refused module", Records.module(name: [], flags: HV_MODULE_SIGNED_KNOWN | HV_MODULE_SIGNED, error: -126)),
-            (.moduleUnload, "unload", Records.module(HV_MODULE_UNLOAD, arguments: [], file: [], inner: [], source: HV_MODULE_SOURCE_UNKNOWN)),
+            (
+                .moduleUnload, "unload",
+                Records.module(HV_MODULE_UNLOAD, arguments: [], file: [], inner: [], source: HV_MODULE_SOURCE_UNKNOWN)
+            ),
             (.moduleRequest, "request", Records.module(HV_MODULE_REQUEST, name: Array("net-pf-10".utf8), source: HV_MODULE_SOURCE_UNKNOWN)),
         ]
     }
@@ -102,9 +116,11 @@ enum Samples {
         MonitorEvent(time: 3, sequence: 2, detail: .degraded(subject: "file_update_time", reason: "EPERM: no \"fentry\"\n")),
         MonitorEvent(
             time: 4, sequence: 3,
-            detail: .lost(Loss(count: 12, cpu: 1, ring: 2, from: 1, to: 2, kinds: [RecordKinds(kind: 1), RecordKinds(kind: 4)], reason: "ring full"))),
+            detail: .lost(
+                Loss(count: 12, cpu: 1, ring: 2, from: 1, to: 2, kinds: [RecordKinds(kind: 1), RecordKinds(kind: 4)], reason: "ring full"))),
         MonitorEvent(
-            time: 5, sequence: 4, detail: .lost(Loss(count: nil, cpu: nil, ring: nil, from: 1, to: 2, kinds: [], reason: "programs skipped"))),
+            time: 5, sequence: 4,
+            detail: .lost(Loss(count: nil, cpu: nil, ring: nil, from: 1, to: 2, kinds: [], reason: "programs skipped"))),
     ]
 
     static func encode(_ event: MonitorEvent) -> [UInt8] {
@@ -156,7 +172,9 @@ struct SchemaTests {
     @Test(arguments: Samples.records.indices)
     func identifiersAreStrings(_ index: Int) throws {
         let event = try parse(encode(Samples.records[index].bytes))
-        let identifiers: Set = ["inode", "device", "uid", "gid", "euid", "egid", "suid", "sgid", "id", "monotonic", "session", "mount", "pid_ns"]
+        let identifiers: Set = [
+            "inode", "device", "uid", "gid", "euid", "egid", "suid", "sgid", "id", "monotonic", "session", "mount", "pid_ns",
+        ]
         let numbers: Set = ["pid", "args_count", "args_size", "size", "operations", "size_before", "signal", "calling_thread", "exit_code"]
         for (field, value) in event.leaves() where !field.hasPrefix("process.thread") && !field.contains("namespaces") {
             let last = String(field.split(separator: ".").last ?? "")

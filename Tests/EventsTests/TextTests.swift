@@ -25,7 +25,10 @@ struct TextTests {
         (Records.exit(status: 0x80 | 11), "exit           alice      bash[1234]               killed by SIGSEGV, core dumped\n"),
         (Records.exit(status: 64), "exit           alice      bash[1234]               killed by signal 64\n"),
         (Records.file(), "write          alice      bash[1234]               /etc/passwd\n"),
-        (Records.file(HV_FILE_DELETE, flags: HV_FILE_PENDING), "delete         alice      bash[1234]               /etc/passwd  result unknown\n"),
+        (
+            Records.file(HV_FILE_DELETE, flags: HV_FILE_PENDING),
+            "delete         alice      bash[1234]               /etc/passwd  result unknown\n"
+        ),
         (
             Records.file(HV_FILE_RENAME, targetInner: Array("/b".utf8), targetActor: Array("/b".utf8), stringFlags: [1]),
             "rename         alice      bash[1234]               /etc/passwd -> /b\n"

@@ -7,7 +7,9 @@ public struct ModuleView: ~Escapable {
     /// Nil where the bytes are not one whole `hv_module` with its strings.
     @inlinable @inline(__always) @_lifetime(copy bytes)
     public init?(_ bytes: RawSpan) {
-        guard bytes.isRecord(hv_module.self, kind: HV_KIND_MODULE, slots: Int(HV_MODULE_STRINGS.rawValue), at: Self.slots) else { return nil }
+        guard bytes.isRecord(hv_module.self, kind: HV_KIND_MODULE, slots: Int(HV_MODULE_STRINGS.rawValue), at: Self.slots) else {
+            return nil
+        }
         self.bytes = bytes
     }
 
