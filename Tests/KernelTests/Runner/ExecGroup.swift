@@ -144,7 +144,9 @@ private func checkExec(_ context: Context, _ report: inout Report, _ style: Stri
         try event.has("hypervigil.process.executable.device", device(file))
         try event.has("hypervigil.process.namespaces.mount", try namespace("mnt"))
         try event.has("hypervigil.process.namespaces.pid", try namespace("pid"))
-        if let path = cgroupPath() { try event.has("hypervigil.process.cgroup.path", path) }
+        let cgroups = cgroupPaths()
+        let cgroup = event.string("hypervigil.process.cgroup.path")
+        try expect(cgroup.map(cgroups.contains) == true, "cgroup.path is \(cgroup ?? "absent"), not of \(cgroups)")
         try expect(event.strings("event.category") == ["process"], "event.category: \(event.line)")
         try expect(event["hypervigil.process.fileless"] == nil, "fileless is set: \(event.line)")
         try expect(event.string("@timestamp")?.hasSuffix("Z") == true, "no @timestamp: \(event.line)")
@@ -263,9 +265,11 @@ private func namespace(_ kind: String) throws -> String {
     return link.filter(\.isNumber)
 }
 
-/// Of the cgroup v2 hierarchy; nil where there is none.
-private func cgroupPath() -> String? {
-    text(of: "/proc/self/cgroup").split(separator: "\n").first { $0.hasPrefix("0::") }.map { String($0.dropFirst(3)) }
+/// In every hierarchy: where v1's are mounted too, v2's may be the root for every process.
+private func cgroupPaths() -> [String] {
+    text(of: "/proc/self/cgroup").split(separator: "\n").compactMap { line in
+        line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).last.map(String.init)
+    }
 }
 
 /// ENOENT only where the configuration asks for it.

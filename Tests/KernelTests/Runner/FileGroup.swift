@@ -144,7 +144,7 @@ func runFile(_ context: Context, _ report: inout Report) {
                 report.fail("file[\(label)]", "\((error as? Failure)?.message ?? "\(error)")")
                 continue
             }
-            checkChanges(&report, label, acts, events)
+            checkChanges(&report, label, acts, events, seesObjects: style != "tracepoint")
             checkTree(&report, label, acts, events)
             checkNames(&report, label, acts, events)
         }
@@ -165,7 +165,9 @@ private func mountExt4(_ context: Context) throws -> String {
     return folder
 }
 
-private func checkChanges(_ report: inout Report, _ label: String, _ acts: FileActs, _ events: [Event]) {
+/// - Parameter seesObjects: the style sees inodes, not the names that a system call spells: an object that has no open handle is
+///   known by its name only otherwise, and its size before a change is not.
+private func checkChanges(_ report: inout Report, _ label: String, _ acts: FileActs, _ events: [Event], seesObjects: Bool) {
     let path = acts.watched + "/file"
     report.check("file.create[\(label)]") {
         let event = try events.file("create", path)
@@ -186,18 +188,18 @@ private func checkChanges(_ report: inout Report, _ label: String, _ acts: FileA
         try first.has("file.inode", "\(acts.written.st_ino)")
         try totals.has("file.inode", "\(acts.written.st_ino)")
         try totals.has("hypervigil.write.operations", 3)
-        try totals.has("hypervigil.write.size_before", 0)
+        if seesObjects || totals["hypervigil.write.size_before"] != nil { try totals.has("hypervigil.write.size_before", 0) }
         try totals.has("file.size", 15)
     }
     report.check("file.rename[\(label)]") {
         let event = try events.file("rename", path)
         try event.has("file.target_path", acts.watched + "/renamed")
-        try event.has("file.inode", "\(acts.written.st_ino)")
+        if seesObjects || event["file.inode"] != nil { try event.has("file.inode", "\(acts.written.st_ino)") }
         try event.has("event.outcome", "success")
     }
     report.check("file.delete[\(label)]") {
         let event = try events.file("delete", acts.watched + "/renamed")
-        try event.has("file.inode", "\(acts.written.st_ino)")
+        if seesObjects || event["file.inode"] != nil { try event.has("file.inode", "\(acts.written.st_ino)") }
         try event.has("event.outcome", "success")
     }
     report.check("file.rename-over[\(label)]") {
