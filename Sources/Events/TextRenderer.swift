@@ -15,6 +15,7 @@ public struct TextRenderer: ~Copyable {
     /// What is being put together for the last column, already printable.
     private var object = ByteWriter(capacity: 4096)
     private var second = ByteWriter(capacity: 4096)
+    private var user = ByteWriter(capacity: 256)
     private let joined = JoinedPaths()
 
     static let actionColumns = 14
@@ -84,11 +85,12 @@ public struct TextRenderer: ~Copyable {
     private mutating func line(
         _ header: borrowing HeaderView, _ actor: borrowing ActorView, _ action: Action, _ outcome: Outcome, into writer: inout ByteWriter
     ) {
-        let user = userName(actor.uid) ?? String(actor.uid)
-        var cursor = writer.reserve(1024 + Printable.expansion * user.utf8.count + object.count + second.count)
+        user.clear()
+        user.appendPrintable(userName(actor.uid) ?? String(actor.uid))
+        var cursor = writer.reserve(1024 + user.count + object.count + second.count)
         begin(header.time, action, &cursor)
-        cursor.column(Self.userColumns, bytesOf: user)
-        cursor.put(" ")
+        let used = user.withBytes { Columns.fit($0, Self.userColumns, &cursor) }
+        cursor.pad(Self.userColumns - used + 1)
 
         let start = cursor.position
         Printable.write(borrowed(actor.name), &cursor)
@@ -246,14 +248,6 @@ extension Cursor {
             put(UInt8(ascii: " "))
             left -= 1
         }
-    }
-
-    /// Text made printable, shortened and padded to so many columns.
-    fileprivate mutating func column(_ columns: Int, bytesOf text: String) {
-        var printable = ByteWriter(capacity: 64)
-        printable.appendPrintable(text)
-        let used = printable.withBytes { Columns.fit($0, columns, &self) }
-        pad(columns - used)
     }
 }
 
