@@ -64,7 +64,7 @@ package struct Doctor {
         defer { close(discard) }
         let session: Session
         do throws(ProbeError) {
-            session = try Session(settings, host: host, format: .json, output: discard)
+            session = try Session.open(settings, host: host, format: .json, output: discard)
         } catch {
             if error.exitCode == 77 { throw error }
             report.error = error.description

@@ -12,8 +12,17 @@ final class Session {
     /// How long the canary's events may take: guests in emulation are slow.
     private static let canaryWait: UInt64 = 5_000_000_000
 
-    init(_ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) {
-        probes = try Probes(Demand(settings, cpus: Self.cpus()))
+    /// A session whose hooks fire as far as this kernel lets them: LSM programs that attach and stay silent are replaced.
+    static func open(_ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) -> Session {
+        var demand = Demand(settings, cpus: Self.cpus())
+        let session = try Session(demand, settings, host: host, format: format, output: output)
+        guard session.probes.reports.contains(where: { $0.style == .lsm && $0.fires == false }) else { return session }
+        demand.lsmRefusal = "it attaches, and the canary's act did not come back"
+        return try Session(demand, settings, host: host, format: format, output: output)
+    }
+
+    private init(_ demand: Demand, _ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) {
+        probes = try Probes(demand)
         watch = WatchSet(probes, watched: settings.filesWatch, ignored: settings.filesIgnore)
         watch?.resolve()
         pipeline = try Pipeline(

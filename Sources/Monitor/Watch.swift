@@ -13,7 +13,7 @@ package enum Watch {
         signal(SIGPIPE, SIG_IGN)
         let signals = hv_signal_descriptor()
         let host = Host()
-        let session = try Session(settings, host: host, format: format == .json ? .json : .text, output: STDOUT_FILENO)
+        let session = try Session.open(settings, host: host, format: format == .json ? .json : .text, output: STDOUT_FILENO)
         let pipeline = session.pipeline
         let banner = Self.banner(session)
         pipeline.say(.start(message: banner))

@@ -20,6 +20,8 @@ package struct Demand: Sendable {
     package var handles = 16384
     package var verdicts = 16384
     package var reportEvery: UInt64 = 30_000_000_000
+    /// Why LSM programs are not to be used, where it is known that they don't fire.
+    package var lsmRefusal: String?
 
     package init() {}
 }
@@ -90,7 +92,7 @@ package final class Probes {
         fetchingAtomics = Trial.fetchingAtomics()
         kernelHasModules = types.id(of: .tracepoint("module_load")) != nil
 
-        var chooser = Chooser(types: types, backend: demand.backend)
+        var chooser = Chooser(types: types, backend: demand.backend, lsmRefusal: demand.lsmRefusal ?? Self.lsmRefusal())
         for family in Family.allCases where demand.families.contains(family) {
             if family == .module && !kernelHasModules { continue }
             try open(family, &chooser)
@@ -103,6 +105,13 @@ package final class Probes {
 
     deinit {
         for program in attached { if let link = program.link { bpf_link__destroy(link) } }
+    }
+
+    /// BPF LSM programs attach on kernels that never call them: `bpf` must be among the security modules (lsm=, CONFIG_LSM). Where
+    /// securityfs is not mounted, the canary finds out.
+    private static func lsmRefusal() -> String? {
+        guard let list = readFile("/sys/kernel/security/lsm") else { return nil }
+        return list.split(whereSeparator: { $0 == "," || $0 == "\n" }).contains("bpf") ? nil : "bpf is not among the security modules (lsm=)"
     }
 
     private func hooks(of family: Family) -> [Hook] {
@@ -241,14 +250,18 @@ struct Chooser {
     let backend: Demand.Backend
     private var tried: [String: String?] = [:]
 
-    init(types: KernelTypes, backend: Demand.Backend) {
+    private let lsmRefusal: String?
+
+    init(types: KernelTypes, backend: Demand.Backend, lsmRefusal: String?) {
         self.types = types
         self.backend = backend
+        self.lsmRefusal = lsmRefusal
     }
 
     /// Nil when a program may hang on this target.
     private mutating func refusal(of program: Program, banned: [String: String]) -> String? {
         if let reason = banned[program.name] { return reason }
+        if program.style == .lsm, let lsmRefusal { return lsmRefusal }
         let key = "\(program.target)"
         if let known = tried[key] { return known }
         let reason: String? =
