@@ -35,4 +35,10 @@ int hv_waiter(const int *rings, int count, int signals);
 /* Sleeps until a ring wakes it, a signal comes or the milliseconds are over. 1: a signal has come; else 0. */
 int hv_wait(int waiter, int signals, int milliseconds);
 
+/* Tells the processor that this memory is about to be read. A hint: any address will do. */
+static inline void hv_prefetch(const void *address)
+{
+	__builtin_prefetch(address);
+}
+
 #endif
