@@ -300,9 +300,12 @@ int BPF_PROG(file_tracepoint_exit, struct pt_regs *regs, long result)
 		word = judge_kept(inode, BPF_CORE_READ(file, f_path.dentry));
 		return watch_hit(word) ? file_changed(file, word, true) : 0;
 	}
-	if (call >= CALL_RENAME)
-		return result_of_pending(result);
-	return 0;
+	if (call < CALL_RENAME)
+		return 0;
+	/* What moved is not known here: nothing that is kept of inodes counts any more. */
+	if ((call == CALL_RENAME || call == CALL_RENAMEAT) && !result)
+		count(&watch_epoch);
+	return result_of_pending(result);
 }
 
 #define DESCRIPTORS_LOOKED_AT 256

@@ -170,7 +170,7 @@ struct hv_file {
 	struct hv_object target; /* rename: what was there before (the victim, or the other of an exchange) */
 	__u64 operation;   /* with HV_FILE_PENDING: pairs with hv_result */
 	__u64 operations;  /* write: changes so far through this handle by this process */
-	__u64 size_before; /* write: bytes before the first change */
+	__u64 size_before; /* write: bytes before the first change; all ones: not known (the hook runs after it) */
 	__u64 first, last; /* write: CLOCK_BOOTTIME ns of the first and the last change */
 	__u32 action;      /* enum hv_file_action */
 	__s32 error;       /* 0 or a negative errno */

@@ -174,8 +174,10 @@ extension ECSEncoder {
         let header = view.header
         cursor.put(",\"write\":{\"operations\":")
         cursor.long(view.operations)
-        cursor.put(",\"size_before\":")
-        cursor.long(view.sizeBefore)
+        if view.sizeBefore != .max {
+            cursor.put(",\"size_before\":")
+            cursor.long(view.sizeBefore)
+        }
         cursor.put(",\"first\":\"")
         time(view.first, &cursor)
         cursor.put("\",\"last\":\"")
