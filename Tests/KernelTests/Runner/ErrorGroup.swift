@@ -3,8 +3,11 @@ import Foundation
 import Glibc
 
 func runErrors(_ context: Context, _ report: inout Report) {
-    checkUsage(context, &report)
-    checkConfiguration(context, &report)
+    // The same on every kernel.
+    if !context.guest {
+        checkUsage(context, &report)
+        checkConfiguration(context, &report)
+    }
     checkRefusals(context, &report)
     checkEnding(context, &report)
     checkDoctor(context, &report)

@@ -289,7 +289,7 @@ private func checkFailedAll(_ context: Context, _ report: inout Report, _ style:
 /// As many short-lived processes as posix_spawn can start: each an event or told as lost, none twice.
 func runSpawn(_ context: Context, _ report: inout Report) {
     let count = context.full ? 10_000 : 1_000
-    for style in context.styles() {
+    for style in context.styles(underLoad: true) {
         report.check("spawn.\(count)[\(style)]") {
             let watch = try Watch(context, ["--only", "exec", "--backend", style])
             var pids = [pid_t](repeating: 0, count: count)

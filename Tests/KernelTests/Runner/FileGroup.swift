@@ -131,7 +131,7 @@ func runFile(_ context: Context, _ report: inout Report) {
         }
     }
     for style in context.styles() {
-        for (place, folder) in places {
+        for (place, folder) in context.full || style != "tracepoint" ? places : places.suffix(1) {
             let label = "\(style), \(place)"
             let events: [Event]
             var acts: FileActs
@@ -279,7 +279,7 @@ private func checkNames(_ report: inout Report, _ label: String, _ acts: FileAct
 /// A lone event after idleness. A guest's time is not this machine's: there it is printed, here it is printed too, and
 /// must come within a bound that only a consumer that waits for company would miss.
 func runLatency(_ context: Context, _ report: inout Report) {
-    for style in context.styles() {
+    for style in context.styles(underLoad: true) {
         report.check("latency.lone-event[\(style)]") {
             let watched = "\(context.folder)/latency-\(style)"
             try makeDirectory(watched)

@@ -7,7 +7,7 @@ func runRing(_ context: Context, _ report: inout Report) {
     let least = context.full ? 4_000 : 700
     let loads = context.full ? 100 : 20
     let processes = max(4, 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)) + 2)
-    for style in context.styles() {
+    for style in context.styles(underLoad: true) {
         let produced: Int
         let events: [String: Int]
         let others: [Event]
