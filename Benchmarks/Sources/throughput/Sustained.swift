@@ -14,6 +14,9 @@ struct Sustained {
     /// Share of one CPU that the consumer used.
     var busy: Double
     var allocations: Double
+    /// The longest time, in ms, from one drain to the next in which the consumer did not have its CPU (its own sleep of
+    /// 1 ms among it). A ring of this size lasts for its records divided by the rate.
+    var longestWait: Double
 }
 
 /// A BPF program makes records on one CPU, and this thread makes JSON of them on the other and writes it to /dev/null, as
@@ -39,7 +42,12 @@ struct SustainedRun: ~Copyable {
         let cpu = bench_thread_cpu_ns()
         let start = bench_boottime_ns()
         let allocated = bench_allocations()
+        var longestWait: UInt64 = 0
+        var (lastWall, lastCPU) = (start, cpu)
         while bench_writer_done(rig.bench) == 0 {
+            let (wall, own) = (bench_boottime_ns(), bench_thread_cpu_ns())
+            longestWait = max(longestWait, (wall - lastWall) - min(wall - lastWall, own - lastCPU))
+            (lastWall, lastCPU) = (wall, own)
             if !turn(&drain, &losses, first: before.sequence, flush: false) { usleep(1000) }
         }
         let allocations = bench_allocations() - allocated
@@ -60,7 +68,8 @@ struct SustainedRun: ~Copyable {
         }
         return Sustained(
             asked: rate, made: Double(counter.sequence) / writing, produced: counter.sequence, lost: dropped,
-            busy: Double(used) / Double(took), allocations: Double(allocations) / Double(max(1, totals.received)))
+            busy: Double(used) / Double(took), allocations: Double(allocations) / Double(max(1, totals.received)),
+            longestWait: Double(longestWait) / 1e6)
     }
 
     /// One drain; true when it left work.

@@ -88,14 +88,18 @@ func sustain(object: String, seconds: Double) throws {
     print("### Sustained, from a real ring to JSON on /dev/null\n")
     print(
         "A BPF program makes records on one CPU at a growing rate for \(fixed(seconds, 0)) s each, one consumer on another CPU drains a 4 MiB ring "
-            + "(in order of time, 20 ms window, losses accounted for) and writes JSON to /dev/null.\n")
-    print("| asked for, events/s | made | lost, each try | CPU of the consumer | allocations per event |")
-    print("|---|---|---|---|---|")
+            + "(in order of time, 20 ms window, losses accounted for) and writes JSON to /dev/null. "
+            + "It loses records when other programs keep it from its CPU for longer than the ring lasts: "
+            + "\(grouped(Double(4 << 20) / 458)) records, 92 ms at 100,000 a second.\n")
+    print("| asked for, events/s | made | lost, each try | longest wait for a CPU, ms, each try | CPU of the consumer | allocations per event |")
+    print("|---|---|---|---|---|---|")
     let rig = try Rig(object: object, ringBytes: 4 << 20)
     let cpus = sysconf(Int32(_SC_NPROCESSORS_ONLN))
     guard cpus > 1, bench_pin(1) == 0 else { throw Failure("two CPUs are needed") }
     var consumer = try SustainedRun()
     _ = try consumer.run(rig, rate: 50_000, seconds: 0.3, writerCPU: 0)
+    var clean = true
+    var first = 0.0
     var best = 0.0
     var rate = 50_000.0
     while rate < 5_000_000 {
@@ -108,13 +112,15 @@ func sustain(object: String, seconds: Double) throws {
         let last = tries[tries.count - 1]
         print(
             "| \(grouped(rate)) | \(grouped(last.made)) | \(tries.map { grouped(Double($0.lost)) }.joined(separator: "; ")) | "
-                + "\(fixed(last.busy * 100, 0)) % | \(fixed(last.allocations, 4)) |")
+                + "\(tries.map { fixed($0.longestWait, 0) }.joined(separator: "; ")) | \(fixed(last.busy * 100, 0)) % | \(fixed(last.allocations, 4)) |")
         if last.lost > 0 { break }
-        best = max(best, last.made)
+        best = last.made
+        if tries.count > 1 { clean = false }
+        if clean { first = last.made }
         if last.made < 0.9 * rate { break }  // the writer's own limit
         rate *= 1.25
     }
-    print("\nSustained without a loss: \(grouped(best)) events/s.\n")
+    print("\nSustained without a loss: \(grouped(first)) events/s at every first try, \(grouped(best)) in the best of three.\n")
 }
 
 let arguments = CommandLine.arguments
