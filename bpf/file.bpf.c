@@ -2,6 +2,7 @@
 /* Changes of watched files, by hooks that see the object: create, write, rename, delete. */
 #include "lib/file.h"
 #include "lib/file_spelled.h"
+#include "lib/hint.h"
 #include "lib/syscall.h"
 
 /*
@@ -14,7 +15,7 @@ static __always_inline int on_open(struct file *file)
 	__u64 word;
 
 	if (!(file->f_mode & FMODE_CREATED))
-		return 0;
+		return settings.module_hints ? hint_open(file) : 0;
 	word = judge_name(BPF_CORE_READ(file, f_path.dentry, d_parent));
 	if (watch_hit(word))
 		file_created(file, word);
@@ -44,19 +45,13 @@ int BPF_PROG(file_open_lsm, struct file *file, int ret)
 static __always_inline int on_change(struct file *file)
 {
 	struct inode *inode = file->f_inode;
-	struct hv_inode_key key;
-	struct verdict *verdict;
+	__u32 generation = inode->i_generation;
 	__u64 word;
 
-	if ((inode->i_mode & 0170000) != 0100000)
-		return 0;
-	key.inode = inode->i_ino;
-	key.device = inode->i_sb->s_dev;
-	key.generation = inode->i_generation;
-	verdict = bpf_map_lookup_elem(&hv_verdicts, &key);
-	if (verdict && verdict->epoch == watch_epoch && key.generation) {
-		word = watch_as_word(&verdict->watch);
-	} else {
+	if (!verdict_kept(inode->i_ino, inode->i_sb->s_dev, generation, &word)) {
+		/* Pipes and devices have time stamps as well. */
+		if ((inode->i_mode & 0170000) != 0100000)
+			return 0;
 		word = judge_object(inode, file->f_path.dentry);
 	}
 	if (!watch_hit(word)) {
@@ -137,17 +132,35 @@ int BPF_PROG(file_close_lsm, struct file *file)
  * int security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
  *     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) -- security/security.c
  */
-SEC("fentry/security_path_rename")
-int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, unsigned int flags)
+static __always_inline int rename_begins(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
-	return rename_begins(old_dir, old, new_dir, new, flags);
+	/* Source, destination directory, victim: whichever is watched. */
+	__u64 word = JUDGE_DIRECT(old->d_inode, judge_object(old->d_inode, old));
+
+	if (!watch_hit(word))
+		word = JUDGE_DIRECT(new_dir->dentry->d_inode, judge_name(new_dir->dentry));
+	if (!watch_hit(word)) {
+		struct inode *victim = new->d_inode;
+
+		if (!victim)
+			return 0;
+		word = JUDGE_DIRECT(victim, judge_object(victim, new));
+		if (!watch_hit(word))
+			return 0;
+	}
+	return own_act(word) ? 0 : rename_report(old_dir, old, new_dir, new, word);
 }
 
-/* The LSM hook has had the flags since 5.19 (include/linux/lsm_hook_defs.h). */
-SEC("lsm/path_rename")
-int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, unsigned int flags)
+SEC("fentry/security_path_rename")
+int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
-	rename_begins(old_dir, old, new_dir, new, flags);
+	return rename_begins(old_dir, old, new_dir, new);
+}
+
+SEC("lsm/path_rename")
+int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
+{
+	rename_begins(old_dir, old, new_dir, new);
 	return 0;
 }
 
@@ -159,27 +172,47 @@ SEC("fexit/vfs_rename")
 int file_rename_result(unsigned long long *context)
 {
 	struct dentry *dentry, *other;
+	void *from, *to;
 	int result;
 
 	if (bpf_core_type_exists(struct renamedata)) {
 		struct renamedata *data = (void *)context_argument(context, 0);
+		struct renamedata___before_6_17 *older = (void *)data;
 
-		dentry = BPF_CORE_READ(data, old_dentry);
-		other = BPF_CORE_READ(data, new_dentry);
+		if (bpf_core_field_exists(older->old_dir)) {
+			from = BPF_CORE_READ(older, old_dir);
+			to = BPF_CORE_READ(older, new_dir);
+		} else {
+			from = BPF_CORE_READ(data, old_parent);
+			to = BPF_CORE_READ(data, new_parent);
+		}
 		result = context_argument(context, 1);
+		if (from != to && !result) {
+			name_moved(BPF_CORE_READ(data, old_dentry));
+			name_moved(BPF_CORE_READ(data, new_dentry));
+		}
 	} else {
+		from = (void *)context_argument(context, 0);
+		to = (void *)context_argument(context, 2);
 		dentry = (void *)context_argument(context, 1);
 		other = (void *)context_argument(context, 3);
 		result = context_argument(context, 6);
-	}
-	if (!result) {
-		name_moved(dentry);
-		name_moved(other);
+		if (from != to && !result) {
+			name_moved(dentry);
+			name_moved(other);
+		}
 	}
 	return result_of_pending(result);
 }
 
 /* int security_path_unlink(const struct path *dir, struct dentry *dentry) -- security/security.c */
+static __always_inline int unlink_begins(struct path *dir, struct dentry *dentry)
+{
+	__u64 word = JUDGE_DIRECT(dentry->d_inode, judge_object(dentry->d_inode, dentry));
+
+	return !watch_hit(word) || own_act(word) ? 0 : unlink_report(dir, dentry, word);
+}
+
 SEC("fentry/security_path_unlink")
 int BPF_PROG(file_unlink_fentry, struct path *dir, struct dentry *dentry)
 {

@@ -8,18 +8,11 @@
 #include "lib/task.h"
 #include "lib/path.h"
 #include "lib/handle.h"
+#include "lib/hint.h"
 #include "lib/syscall.h"
 
 #define MODULE_NAME_BYTES 56
 #define MODULE_ARGS_MAX 8192 /* as HV_SCRATCH_STRING; the kernel itself allows a page or so (strndup_user, kernel/module) */
-
-/* A file that lives longer than the hook that saw it: its identity and its paths. */
-struct kept_file {
-	struct hv_object object;
-	struct hv_string mounted, inner;
-	__u8 mounted_path[HV_PATH_MAX];
-	__u8 inner_path[HV_PATH_MAX];
-};
 
 /* What is known of a load or unload that a task is in the middle of. */
 struct pending {
@@ -48,24 +41,6 @@ struct {
 	__type(value, struct pending);
 } hv_module_zero SEC(".maps");
 
-/* The last *.ko* that a process opened, by thread group. */
-struct hint {
-	__u64 start; /* of the process, against reuse of the number */
-	struct kept_file file;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 64);
-	__type(key, __u32);
-	__type(value, struct hint);
-} hv_module_hints SEC(".maps");
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct hint);
-} hv_hint_zero SEC(".maps");
-
 static __always_inline struct pending *pending_get(bool make)
 {
 	__u64 task = (__u64)current_task();
@@ -81,92 +56,17 @@ static __always_inline struct pending *pending_get(bool make)
 	return bpf_map_lookup_elem(&hv_module_pending, &task);
 }
 
-static __always_inline struct hv_string keep_walk(struct scratch *slot, __u8 *to)
-{
-	__u32 at = slot->walk_position, length;
-
-	if (at >= HV_PATH_MAX)
-		return string_slot(0, slot->walk_flags);
-	length = (HV_PATH_MAX - at) & (HV_PATH_MAX - 1);
-	if (bpf_probe_read_kernel(to, length, &slot->path[at & (HV_PATH_MAX - 1)]))
-		return string_slot(0, HV_STRING_FAULT);
-	return string_slot(length, slot->walk_flags);
-}
-
-static __noinline void keep_file(struct kept_file *to, struct file *file)
-{
-	struct scratch *slot = scratch_get();
-
-	if (!to)
-		return;
-	object_fill(&to->object, BPF_CORE_READ(file, f_inode));
-	if (!slot)
-		return;
-	slot->walk_dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-	slot->walk_mount = (__u64)BPF_CORE_READ(file, f_path.mnt);
-	walk_mounted(slot->key);
-	to->mounted = keep_walk(slot, to->mounted_path);
-	slot->walk_dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
-	walk_inner(slot->key);
-	to->inner = keep_walk(slot, to->inner_path);
-	scratch_put(slot);
-}
-
-/*
- * ".ko" at the end of the name, or before a compression's suffix. Only tasks that
- * may load a module are looked at, where the kernel tells cheaply.
- */
-static __always_inline int on_open(struct file *file)
-{
-	struct dentry *dentry = file->f_path.dentry;
-	__u32 length = dentry->d_name.len, key, zero = 0;
-	struct hint *hint;
-	struct task_struct *task;
-	char tail[8];
-
-	if (file->f_mode & FMODE_WRITE || length < 4)
-		return 0;
-	if (length < 8) {
-		/* "a.ko" to "abcd.ko": the end of these few is read byte-exact. */
-		__builtin_memset(tail, 0, sizeof(tail));
-		if (bpf_probe_read_kernel(tail + 4, 4, dentry->d_name.name + length - 4))
-			return 0;
-	} else if (bpf_probe_read_kernel(tail, 8, dentry->d_name.name + length - 8)) {
-		return 0;
-	}
-	if (!((tail[5] == '.' && tail[6] == 'k' && tail[7] == 'o') ||
-	      (tail[2] == '.' && tail[3] == 'k' && tail[4] == 'o' && tail[5] == '.') ||
-	      (tail[1] == '.' && tail[2] == 'k' && tail[3] == 'o' && tail[4] == '.')))
-		return 0;
-
-	task = current_task();
-	key = bpf_get_current_pid_tgid() >> 32;
-	hint = bpf_map_lookup_elem(&hv_module_hints, &key);
-	if (!hint) {
-		hint = bpf_map_lookup_elem(&hv_hint_zero, &zero);
-		if (!hint)
-			return 0;
-		bpf_map_update_elem(&hv_module_hints, &key, hint, BPF_ANY);
-		hint = bpf_map_lookup_elem(&hv_module_hints, &key);
-		if (!hint)
-			return 0;
-	}
-	hint->start = BPF_CORE_READ(task, group_leader, start_boottime);
-	keep_file(&hint->file, file);
-	return 0;
-}
-
 /* int security_file_open(struct file *file) -- security/security.c */
 SEC("fentry/security_file_open")
 int BPF_PROG(module_open_fentry, struct file *file)
 {
-	return on_open(file);
+	return hint_open(file);
 }
 
 SEC("lsm/file_open")
 int BPF_PROG(module_open_lsm, struct file *file, int ret)
 {
-	on_open(file);
+	hint_open(file);
 	return 0;
 }
 

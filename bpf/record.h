@@ -266,6 +266,8 @@ struct hv_settings {
 	__u64 report_every;    /* ns between events of a handle that stays open and goes on writing */
 	__u32 failed_exec;     /* 0 none, 1 all but ENOENT, 2 all */
 	__u32 file_operations; /* HV_OPERATION_*: what the tracepoint style has to show of files */
+	__u32 verdict_mask;    /* entries of the map of verdicts, a power of two, less one */
+	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
 };
 
 #define HV_OPERATION_CREATE 1
@@ -290,7 +292,7 @@ HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 32);
+HV_ASSERT_SIZE(struct hv_settings, 40);
 #undef HV_ASSERT_SIZE
 
 #endif

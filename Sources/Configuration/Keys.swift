@@ -107,12 +107,13 @@ package struct Keys: Sendable {
     package let limitsHandles = Key(
         "limits.handles", .whole(1...1_000_000), default: 16_384,
         """
-        Most open handles whose writes are counted at a time. The longest unused makes room.
+        Most open handles whose writes are counted at a time. A write through one more has its first event, and none with totals.
         """)
     package let limitsVerdicts = Key(
         "limits.verdicts", .whole(1...1_000_000), default: 16_384,
         """
-        Most inodes for which it is remembered whether they are watched. The longest unused makes room and costs a walk up its folders when used again.
+        Most inodes for which it is remembered whether they are watched, rounded up to a power of two. One that made room for another costs a walk up its \
+        folders when it is used again.
         """)
 }
 

@@ -24,12 +24,16 @@ final class Pipeline {
     private var malformed: UInt64 = 0
     private var saidBusy = false
     private var now: UInt64 = 0
-    private var nextHousekeeping: UInt64 = 0
+    private var accountsAt: UInt64 = 0
+    private var recordsSinceAccounts = false
+    private var nextAppearance: UInt64 = 0
 
     private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
     /// How long an operation waits for its result.
     private static let resultWait: UInt64 = 1_000_000_000
-    private static let housekeepingEvery: UInt64 = 100_000_000
+    /// Between two looks at the kernel's accounts: while records come, and while none do.
+    private static let accountsEvery: UInt64 = 100_000_000
+    private static let idleAccountsEvery: UInt64 = 1_000_000_000
 
     init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
         self.probes = probes
@@ -61,6 +65,7 @@ final class Pipeline {
                 handle(record, ring)
             }
             records += summary.records
+            if summary.records > 0 { recordsSinceAccounts = true }
             note(summary)
             guard summary.moreWork, sink.failure == nil else { break }
             // What came out is on its way before more is taken: output lags by one budget at most.
@@ -152,8 +157,10 @@ final class Pipeline {
 
     private func keepAccounts(force: Bool) {
         let time = Clock.boot
-        guard force || time >= nextHousekeeping else { return }
-        nextHousekeeping = time + Self.housekeepingEvery
+        let due = accountsAt + (recordsSinceAccounts ? Self.accountsEvery : Self.idleAccountsEvery)
+        guard force || time >= due else { return }
+        accountsAt = time
+        recordsSinceAccounts = false
         reconcile()
         for ring in 0..<drain.ringCount {
             for loss in losses.expire(ring: ring, drainedTo: drain.drainedTo(ring: ring)) { tell(loss) }
@@ -171,7 +178,10 @@ final class Pipeline {
             }
         }
         if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, outcome: .unknown) } }
-        if let watch, watch.somethingAppeared() { watch.resolve() }
+        if let watch, time >= nextAppearance {
+            nextAppearance = time + Self.idleAccountsEvery
+            if watch.somethingAppeared() { watch.resolve() }
+        }
     }
 
     private func reconcile() {

@@ -20,12 +20,13 @@ final class FamilyObject {
         var cpus: Int
         var watches: Int
         var handles: Int
-        var verdicts: Int
     }
 
+    /// - Parameter hints: descriptor of another family's map of module files, to be shared.
     /// - Throws: when the bytes are no object of this build, or the kernel is out of memory.
     init(
-        _ family: Family, fetching: Bool, programs: Set<String>, settings: hv_settings, maps: RingMaps, sizes: Sizes
+        _ family: Family, fetching: Bool, programs: Set<String>, settings: hv_settings, maps: RingMaps, sizes: Sizes,
+        sharing hints: Int32? = nil
     ) throws(ProbeError) {
         self.family = family
         var size = 0
@@ -49,9 +50,11 @@ final class FamilyObject {
             switch String(cString: bpf_map__name(current)) {
             case "hv_rings": bpf_map__reuse_fd(current, maps.outer)
             case "hv_counters": bpf_map__reuse_fd(current, maps.counters)
+            case "hv_module_hints":
+                if let hints { bpf_map__reuse_fd(current, hints) }
             case "hv_watches": bpf_map__set_max_entries(current, UInt32(sizes.watches))
             case "hv_handles": bpf_map__set_max_entries(current, UInt32(sizes.handles))
-            case "hv_verdicts": bpf_map__set_max_entries(current, UInt32(sizes.verdicts))
+            case "hv_verdicts": bpf_map__set_max_entries(current, settings.verdict_mask + 1)
             case let name where name.hasPrefix("hv_scratch"):
                 // The object has one CPU's levels.
                 bpf_map__set_max_entries(current, bpf_map__max_entries(current) * UInt32(sizes.cpus))

@@ -130,6 +130,8 @@ extension Hook {
         alternatives: [[Program(name: "process_exit", target: .tracepoint("sched_process_exit"))]],
         canary: .exit, without: "exits are not seen")
 
+    static let fileHint = "file hint"
+
     static let module: [Hook] = [
         Hook(
             family: .module, promise: "module load and unload", kind: "module",
@@ -166,7 +168,7 @@ extension Hook {
             ],
             without: "the module's file is looked up by its descriptor when the call ends"),
         Hook(
-            family: .module, promise: "file hint", kind: "module",
+            family: .module, promise: fileHint, kind: "module",
             alternatives: [
                 [Program(name: "module_open_lsm", target: .lsm("file_open"))],
                 [Program(name: "module_open_fentry", target: .function("security_file_open"))],

@@ -107,6 +107,12 @@ package final class Probes {
         for program in attached { if let link = program.link { bpf_link__destroy(link) } }
     }
 
+    private static func powerOfTwo(atLeast count: Int) -> UInt32 {
+        var power: UInt32 = 1
+        while power < count { power <<= 1 }
+        return power
+    }
+
     /// BPF LSM programs attach on kernels that never call them: `bpf` must be among the security modules (lsm=, CONFIG_LSM). Where
     /// securityfs is not mounted, the canary finds out.
     private static func lsmRefusal() -> String? {
@@ -124,7 +130,17 @@ package final class Probes {
     }
 
     private func open(_ family: Family, _ chooser: inout Chooser) throws(ProbeError) {
-        let hooks = hooks(of: family)
+        var hooks = hooks(of: family)
+        if family == .module, let opens = reports.first(where: { $0.canary == .fileCreate }), let style = opens.style, style != .tracepoint,
+            let index = hooks.firstIndex(where: { $0.promise == Hook.fileHint })
+        {
+            // The file family's open hook does it as well: an open pays for one program.
+            let hint = hooks.remove(at: index)
+            var report = HookReport(family: family, promise: hint.promise, kind: hint.kind, without: hint.without, canary: nil)
+            report.style = style
+            report.targets = opens.targets
+            reports.append(report)
+        }
         // What was found not to load or attach although a trial program did; with each the choice is made anew.
         var banned: [String: String] = [:]
         while true {
@@ -135,6 +151,8 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
+            settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
+            settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
             var programs = choices.flatMap(\.programs)
             if family == .file {
                 let open = zip(hooks, choices).filter { $0.1.report.style == nil }
@@ -161,7 +179,8 @@ package final class Probes {
             }
             let object = try FamilyObject(
                 family, fetching: fetchingAtomics, programs: Set(programs.map(\.name)), settings: settings, maps: maps,
-                sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles, verdicts: demand.verdicts))
+                sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles),
+                sharing: objects[.file]?.map("hv_module_hints"))
             if let failure = object.load() {
                 // Which one it was is found by loading them one by one; the rest is kept.
                 let culprits = try refused(programs, family: family, settings: settings)
@@ -195,7 +214,7 @@ package final class Probes {
         for program in programs {
             let object = try FamilyObject(
                 family, fetching: fetchingAtomics, programs: [program.name], settings: settings, maps: maps,
-                sizes: .init(cpus: cpus, watches: 1, handles: 1, verdicts: 1))
+                sizes: .init(cpus: cpus, watches: 1, handles: 1))
             if let failure = object.load() { culprits[program.name] = "does not load: \(failure.reason) (\(text(of: failure.errno)))" }
         }
         return culprits
@@ -218,10 +237,8 @@ package final class Probes {
         package let losesEvents: Bool
     }
 
-    package var programs: [Attached] {
-        attached.enumerated().map {
-            Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents)
-        }
+    package private(set) lazy var programs: [Attached] = attached.enumerated().map {
+        Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents)
     }
 
     /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses).

@@ -303,7 +303,7 @@ static __noinline int result_of_pending(int error)
 	return 0;
 }
 
-/* A name was moved: what was known of its object by its old parent no longer holds. */
+/* A name has got another parent: what was kept of its object no longer holds. */
 static __noinline void name_moved(struct dentry *dentry)
 {
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
@@ -317,7 +317,7 @@ static __noinline void name_moved(struct dentry *dentry)
 		return;
 	}
 	inode_key(&key, inode);
-	bpf_map_delete_elem(&hv_verdicts, &key);
+	verdict_drop(&key);
 }
 
 static __noinline int rename_report(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u64 word)
@@ -343,31 +343,12 @@ static __noinline int rename_report(struct path *old_dir, struct dentry *old, st
 	return 0;
 }
 
-/* Source, victim and destination directory, in this order: whichever is watched. */
-static __noinline int rename_begins(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u32 flags)
-{
-	struct inode *victim = BPF_CORE_READ(new, d_inode);
-	__u64 word = judge_object(BPF_CORE_READ(old, d_inode), old);
-
-	if (!watch_hit(word))
-		word = victim ? judge_object(victim, new) : judge_name(BPF_CORE_READ(new_dir, dentry));
-	if (!watch_hit(word) || own_act(word))
-		return 0;
-	return rename_report(old_dir, old, new_dir, new, word);
-}
-
-static __noinline int unlink_begins(struct path *dir, struct dentry *dentry)
+static __noinline int unlink_report(struct path *dir, struct dentry *dentry, __u64 word)
 {
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 	struct scratch *slot;
 	struct hv_file *record;
-	__u64 word;
 
-	if (!inode)
-		return 0;
-	word = judge_object(inode, dentry);
-	if (!watch_hit(word) || own_act(word))
-		return 0;
 	slot = record_begin(HV_FILE_DELETE, word);
 	if (!slot)
 		return 0;

@@ -165,7 +165,10 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	unsigned char d_iname[32];
 };
+union shortname_store { unsigned char string[40]; };
+struct dentry___6_14 { union shortname_store d_shortname; };
 struct vfsmount {
 	struct dentry *mnt_root;
 	struct super_block *mnt_sb;
@@ -204,8 +207,10 @@ struct mm_struct {
 struct backing_file { struct path user_path; }; /* fs/file_table.c, 6.7: starts with the struct file */
 struct kiocb { struct file *ki_filp; };
 struct renamedata {
+	struct dentry *old_parent, *new_parent; /* 6.17 */
 	struct dentry *old_dentry, *new_dentry;
 };
+struct renamedata___before_6_17 { struct inode *old_dir, *new_dir; };
 
 #if defined(__TARGET_ARCH_x86)
 struct thread_info { u32 status; };
