@@ -68,6 +68,16 @@ extension Array where Element == Event {
         try one("\(action) of \(path)") { $0.action == action && $0.path == path }
     }
 
+    /// Fails with what `lost` events say, if there are any.
+    func expectNothingLost() throws {
+        let losses = filter { $0.action == "lost" }.map { event in
+            let count = event.number("hypervigil.lost.count").map(String.init) ?? "an unknown number"
+            let kinds = event.strings("hypervigil.lost.kinds")?.joined(separator: ", ") ?? ""
+            return "\(count) (\(kinds)): \(event.string("hypervigil.lost.reason") ?? "no reason")"
+        }
+        try expect(losses.isEmpty, "lost: \(losses.joined(separator: "; "))")
+    }
+
     /// What `lost` events tell of a kind; an event without a count makes the sum nil.
     func lost(kind: String? = nil) -> Int? {
         var sum = 0

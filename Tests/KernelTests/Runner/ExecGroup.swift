@@ -303,7 +303,7 @@ func runSpawn(_ context: Context, _ report: inout Report) {
             let execs = events.filter { $0.action == "exec" && wanted.contains($0.pid) }
             let exits = events.filter { $0.action == "exit" && wanted.contains($0.pid) }
             print("   \(count) processes in \(Int(seconds * 1000)) ms: \(execs.count) exec, \(exits.count) exit events")
-            try expectEqual(events.lost(), 0, "lost at the default ring size")
+            try events.expectNothingLost()
             try expectEqual(Set(execs.map(\.pid)).count, wanted.count, "different processes with an exec event")
             try expectEqual(execs.count, wanted.count, "exec events")
             try expectEqual(exits.count, wanted.count, "exit events")

@@ -156,7 +156,7 @@ private func checkLoads(_ report: inout Report, _ style: String, _ acts: ModuleA
         }
         try expect(event.string("event.id") != nil, "no event.id: \(event.line)")
     }
-    report.check("module.nothing-lost[\(style)]") { try expectEqual(events.lost(), 0, "lost") }
+    report.check("module.nothing-lost[\(style)]") { try events.expectNothingLost() }
 }
 
 private func checkRefused(_ report: inout Report, _ style: String, _ acts: ModuleActs, _ events: [Event]) {
