@@ -125,6 +125,9 @@ private func checkLoads(_ report: inout Report, _ style: String, _ acts: ModuleA
         }
         try event.has("event.outcome", "success")
         try event.has("hypervigil.module.name", "dummy")
+        if style == "tracepoint", event.string("hypervigil.module.source") == "memory" {
+            throw Skip("this style sees no opens to take a hint from")
+        }
         let file = event.string("hypervigil.module.source") == "memory" ? "hypervigil.module.file_hint" : "file.path"
         try expect(event.string(file)?.contains("/dummy.ko") == true, "\(file): \(event.line)")
     }
