@@ -39,7 +39,7 @@ int BPF_PROG(file_open_lsm, struct file *file, int ret)
  * The choke point of a change: the functions that set a file's time stamps run on
  * writes only, and on the first store through a shared mapping. Which of them are
  * attached is the loader's choice, so that each write passes exactly one
- * (Probes/FileHooks.swift). All that unwatched writes pay is here: three loads and
+ * (Probes/Hook.swift, changeSets). All that unwatched writes pay is here: three loads and
  * one look-up.
  */
 static __always_inline int on_change(struct file *file)
@@ -132,35 +132,44 @@ int BPF_PROG(file_close_lsm, struct file *file)
  * int security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
  *     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) -- security/security.c
  */
-static __always_inline int rename_begins(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
+static __always_inline int rename_begins(void *context, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
+	struct inode *source, *directory, *victim;
+	__u64 word;
+
+	/* The checks are the verifier's: from 7.x pointers of LSM hooks may be NULL for it. */
+	if (!old || !new || !old_dir || !new_dir)
+		return 0;
+	source = old->d_inode;
+	directory = new_dir->dentry->d_inode;
+	if (!source || !directory)
+		return 0;
 	/* Source, destination directory, victim: whichever is watched. */
-	__u64 word = JUDGE_DIRECT(old->d_inode, judge_object(old->d_inode, old));
-
+	word = JUDGE_DIRECT(source, judge_object(source, old));
 	if (!watch_hit(word))
-		word = JUDGE_DIRECT(new_dir->dentry->d_inode, judge_name(new_dir->dentry));
+		word = JUDGE_DIRECT(directory, judge_name(new_dir->dentry));
 	if (!watch_hit(word)) {
-		struct inode *victim = new->d_inode;
-
+		victim = new->d_inode;
 		if (!victim)
 			return 0;
 		word = JUDGE_DIRECT(victim, judge_object(victim, new));
 		if (!watch_hit(word))
 			return 0;
 	}
-	return own_act(word) ? 0 : rename_report(old_dir, old, new_dir, new, word);
+	/* The flags; an LSM hook has had them since 5.19. */
+	return own_act(word) ? 0 : rename_report(old_dir, old, new_dir, new, word, context_argument(context, 4));
 }
 
 SEC("fentry/security_path_rename")
 int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
-	return rename_begins(old_dir, old, new_dir, new);
+	return rename_begins(ctx, old_dir, old, new_dir, new);
 }
 
 SEC("lsm/path_rename")
 int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
-	rename_begins(old_dir, old, new_dir, new);
+	rename_begins(ctx, old_dir, old, new_dir, new);
 	return 0;
 }
 
@@ -171,7 +180,6 @@ int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct p
 SEC("fexit/vfs_rename")
 int file_rename_result(unsigned long long *context)
 {
-	struct dentry *dentry, *other;
 	void *from, *to;
 	int result;
 
@@ -194,12 +202,10 @@ int file_rename_result(unsigned long long *context)
 	} else {
 		from = (void *)context_argument(context, 0);
 		to = (void *)context_argument(context, 2);
-		dentry = (void *)context_argument(context, 1);
-		other = (void *)context_argument(context, 3);
 		result = context_argument(context, 6);
 		if (from != to && !result) {
-			name_moved(dentry);
-			name_moved(other);
+			name_moved((void *)context_argument(context, 1));
+			name_moved((void *)context_argument(context, 3));
 		}
 	}
 	return result_of_pending(result);
@@ -208,8 +214,15 @@ int file_rename_result(unsigned long long *context)
 /* int security_path_unlink(const struct path *dir, struct dentry *dentry) -- security/security.c */
 static __always_inline int unlink_begins(struct path *dir, struct dentry *dentry)
 {
-	__u64 word = JUDGE_DIRECT(dentry->d_inode, judge_object(dentry->d_inode, dentry));
+	struct inode *inode;
+	__u64 word;
 
+	if (!dir || !dentry)
+		return 0;
+	inode = dentry->d_inode;
+	if (!inode)
+		return 0;
+	word = JUDGE_DIRECT(inode, judge_object(inode, dentry));
 	return !watch_hit(word) || own_act(word) ? 0 : unlink_report(dir, dentry, word);
 }
 

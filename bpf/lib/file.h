@@ -137,11 +137,12 @@ static __noinline int file_created(struct file *file, __u64 word)
 }
 
 /* The file as its user has it: of a layer's file that an overlay opened for itself (6.7), the overlay's. */
-static __always_inline struct path *file_user_path(struct file *file)
+static __noinline struct path *file_user_path(struct file *file)
 {
 	struct backing_file *backing = (void *)file;
 
-	if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING && watch_overlays)
+	if (watch_overlays && bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING &&
+	    BPF_CORE_READ(backing, user_path.dentry, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
 		return (void *)backing + bpf_core_field_offset(struct backing_file, user_path);
 	return (void *)file + bpf_core_field_offset(struct file, f_path);
 }
@@ -320,7 +321,8 @@ static __noinline void name_moved(struct dentry *dentry)
 	verdict_drop(&key);
 }
 
-static __noinline int rename_report(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u64 word)
+static __always_inline int rename_report(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u64 word,
+					__u32 flags)
 {
 	struct scratch *slot = record_begin(HV_FILE_RENAME, word);
 	struct hv_file *record;
@@ -331,6 +333,8 @@ static __noinline int rename_report(struct path *old_dir, struct dentry *old, st
 	record = (void *)slot->record;
 	actor_is_current(record);
 	object_fill(&record->object, BPF_CORE_READ(old, d_inode));
+	if (flags & RENAME_EXCHANGE)
+		record->header.flags |= HV_FILE_EXCHANGE;
 	victim = BPF_CORE_READ(new, d_inode);
 	if (victim)
 		object_fill(&record->target, victim);

@@ -69,24 +69,19 @@ static __noinline void keep_file(struct kept_file *to, struct file *file)
 
 /* The last eight bytes of a short name, which lies in the dentry: direct loads, where a helper would cost an open half as much again. */
 #define INLINE_NAME_BYTES 32
-#define INLINE_WORD(name, at) (*(const __u64 *)&(name)[at])
 
-static __always_inline __u64 tail_of_words(__u64 low, __u64 high, __u32 bytes)
+/* The 8 bytes that begin `bytes` (0 to 7) into `low`. */
+static __always_inline __u64 word_at(__u64 low, __u64 high, __u32 bytes)
 {
 	return bytes ? low >> (bytes * 8) | high << (64 - bytes * 8) : low;
 }
-
-#define INLINE_TAIL(name, length)                                                                                          \
-	((length) < 8 ? INLINE_WORD(name, 0) << (64 - (length) * 8)                                                        \
-	 : (length) < 16 ? tail_of_words(INLINE_WORD(name, 0), INLINE_WORD(name, 8), (length) - 8)                         \
-	 : (length) < 24 ? tail_of_words(INLINE_WORD(name, 8), INLINE_WORD(name, 16), (length) - 16)                       \
-			 : tail_of_words(INLINE_WORD(name, 16), INLINE_WORD(name, 24), (length) - 24))
 
 /* ".ko" at the end of the name, or before a compression's suffix of two or three letters. */
 static __always_inline bool names_module(struct dentry *dentry)
 {
 	__u32 length = dentry->d_name.len;
 	struct dentry___6_14 *newer = (void *)dentry;
+	const __u64 *words; /* by offset: through a member, an array of characters would be loaded byte by byte */
 	__u64 tail = 0;
 
 	if (length < 4)
@@ -94,10 +89,19 @@ static __always_inline bool names_module(struct dentry *dentry)
 	if (length >= INLINE_NAME_BYTES) {
 		if (bpf_probe_read_kernel(&tail, sizeof(tail), dentry->d_name.name + length - sizeof(tail)))
 			return false;
-	} else if (bpf_core_field_exists(newer->d_shortname)) {
-		tail = INLINE_TAIL(newer->d_shortname.string, length);
 	} else {
-		tail = INLINE_TAIL(dentry->d_iname, length);
+		if (bpf_core_field_exists(newer->d_shortname))
+			words = (void *)dentry + bpf_core_field_offset(newer->d_shortname);
+		else
+			words = (void *)dentry + bpf_core_field_offset(dentry->d_iname);
+		if (length < 8)
+			tail = words[0] << (64 - length * 8);
+		else if (length < 16)
+			tail = word_at(words[0], words[1], length - 8);
+		else if (length < 24)
+			tail = word_at(words[1], words[2], length - 16);
+		else
+			tail = word_at(words[2], words[3], length - 24);
 	}
 	/* Little-endian: the last byte of the name is the highest. */
 	return tail >> 40 == 0x6f6b2e || (__u32)(tail >> 16) == 0x2e6f6b2e || (__u32)(tail >> 8) == 0x2e6f6b2e;
@@ -124,7 +128,7 @@ static __noinline int hint_keep(struct file *file)
 
 static __always_inline int hint_open(struct file *file)
 {
-	if (file->f_mode & FMODE_WRITE || !names_module(file->f_path.dentry))
+	if (!names_module(file->f_path.dentry))
 		return 0;
 	return hint_keep(file);
 }

@@ -267,7 +267,8 @@ struct bpf_iter__task_file {
 #define FMODE_READ 0x1u
 #define FMODE_WRITE 0x2u
 #define FMODE_CREATED 0x100000u /* since 4.19 */
-#define FMODE_BACKING 0x2000000u /* since 6.5 */
+#define FMODE_BACKING 0x3000000u /* bit 25 from 6.5, bit 24 later, when the other got another meaning: a hint only */
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
 /* include/linux/sched.h */
 #define PF_IO_WORKER 0x10u
 #define PF_KTHREAD 0x200000u
