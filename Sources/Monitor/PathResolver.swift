@@ -6,6 +6,10 @@ internal import Rings
 
 /// From a file record to the host's paths, and to whether it is watched where the kernel could not settle that.
 struct PathResolver {
+    private let hostMountNamespace: UInt32 = {
+        var status = stat()
+        return stat("/proc/1/ns/mnt", &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : 0
+    }()
     /// The last results; their memory is reused from event to event.
     private var path: [UInt8] = []
     private var target: [UInt8] = []
@@ -16,6 +20,8 @@ struct PathResolver {
     mutating func resolve(_ view: borrowing FileView, _ watch: WatchSet, _ body: (borrowing Resolution) -> Void) -> Bool {
         let header = view.header
         let spelled = Int32(header.flags) & HV_FILE_SPELLED != 0
+        // A name as a container spells it says nothing of the host's files, unless the kernel settled it by the directory.
+        if spelled && view.watch == 0 && view.actor.mountNamespace != hostMountNamespace { return false }
         path.removeAll(keepingCapacity: true)
         target.removeAll(keepingCapacity: true)
         flags = []
@@ -51,6 +57,22 @@ struct PathResolver {
             }
         }
         return true
+    }
+
+    /// A module's file.
+    mutating func resolve(_ view: borrowing ModuleView, _ body: (borrowing Resolution) -> Void) {
+        path.removeAll(keepingCapacity: true)
+        if view.fileInner.byteCount > 0 {
+            // Loads are rare: the mounts as they are now.
+            let device = view.file.device
+            let known = view.fileInner.withUnsafeBytes { MountTable.ofHost().hostPath(device: device, inner: $0, into: &path) { _ in false } }
+            if !known { path.removeAll(keepingCapacity: true) }
+        }
+        path.withUnsafeBytes {
+            var resolution = Resolution()
+            resolution.path = $0
+            body(resolution)
+        }
     }
 
     private static func hostPath(device: UInt32, _ inner: RawSpan, _ watch: WatchSet, into path: inout [UInt8]) -> Bool {

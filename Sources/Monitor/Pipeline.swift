@@ -28,7 +28,10 @@ final class Pipeline {
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
 
-    private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
+    /// Of each ring, before what came out of it is written.
+    private static let budget = DrainBudget(records: 4096, bytes: 128 << 10)
+    /// Budgets before the caller looks at signals and the time again, however fast the producers are.
+    private static let rounds = 32
     /// How long an operation waits for its result.
     private static let resultWait: UInt64 = 1_000_000_000
     /// Between two looks at the kernel's accounts: while records come, and while none do.
@@ -55,11 +58,12 @@ final class Pipeline {
     /// Drains what is ready, writes it out, and keeps the accounts.
     ///
     /// - Parameter flush: take everything, whatever its age.
-    /// - Returns: records taken, and whether some are waiting for their turn.
-    func step(flush: Bool = false) -> (records: Int, waiting: Bool) {
+    /// - Returns: records taken, and whether some are waiting for their turn (`waiting`) or for the next call (`more`).
+    func step(flush: Bool = false) -> (records: Int, waiting: Bool, more: Bool) {
         var records = 0
+        var more = false
         sink.refreshClock()
-        while true {
+        for _ in 0..<Self.rounds {
             now = Clock.boot
             let summary = drain.drain(now: now, window: drain.isPressed ? 0 : window, budget: Self.budget, flush: flush) { record, ring in
                 handle(record, ring)
@@ -67,19 +71,21 @@ final class Pipeline {
             records += summary.records
             if summary.records > 0 { recordsSinceAccounts = true }
             note(summary)
-            guard summary.moreWork, sink.failure == nil else { break }
+            more = summary.moreWork && sink.failure == nil
+            guard more else { break }
             // What came out is on its way before more is taken: output lags by one budget at most.
             sink.flush()
             keepAccounts(force: false)
         }
         keepAccounts(force: flush)
         sink.flush()
-        return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 })
+        return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
 
     /// The last account: everything that was numbered arrived, or is told as lost.
     func finish() {
-        _ = step(flush: true)
+        // What was numbered by now is drained; what is produced meanwhile, by programs that are still attached, is not waited for.
+        for _ in 0..<64 where step(flush: true).more {}
         joiner.expire(before: .max) { emit($0, outcome: .unknown) }
         reconcile()
         for loss in losses.finish() { tell(loss) }
@@ -100,7 +106,7 @@ final class Pipeline {
 
     private func handle(_ record: RawSpan, _ ring: Int) {
         guard let header = HeaderView(record) else { return }
-        switch losses.observe(ring: Int(header.ring), cpu: Int(header.cpu), sequence: header.sequence, time: header.time, now: now) {
+        switch losses.observe(ring: ring, cpu: Int(header.cpu), sequence: header.sequence, time: header.time, now: now) {
         case .duplicate, .implausible:
             malformed += 1
             return
@@ -135,7 +141,13 @@ final class Pipeline {
             }
             return
         }
-        if sink.write(record, Resolution()) { events += 1 }
+        var made = false
+        if let view = ModuleView(record) {
+            resolver.resolve(view) { made = sink.write(record, $0) }
+        } else {
+            made = sink.write(record, Resolution())
+        }
+        if made { events += 1 }
     }
 
     // MARK: accounts

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Events
 internal import Glibc
 internal import Probes
 
@@ -16,7 +17,8 @@ final class Session {
     static func open(_ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) -> Session {
         var demand = Demand(settings, cpus: Self.cpus())
         let session = try Session(demand, settings, host: host, format: format, output: output)
-        guard session.probes.reports.contains(where: { $0.style == .lsm && $0.fires == false }) else { return session }
+        let proven = session.probes.reports.filter { $0.style == .lsm && $0.fires != nil }
+        guard !proven.isEmpty, proven.allSatisfy({ $0.fires == false }) else { return session }
         demand.lsmRefusal = "it attaches, and the canary's act did not come back"
         return try Session(demand, settings, host: host, format: format, output: output)
     }
@@ -29,6 +31,7 @@ final class Session {
             probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output),
             window: settings.consumerOrderWindow.nanoseconds, reorderWindow: settings.consumerReorderWindow.nanoseconds)
         canary = Canary()
+        pipeline.say(.start(message: Watch.banner(probes)))
         prove()
     }
 

@@ -15,8 +15,7 @@ package enum Watch {
         let host = Host()
         let session = try Session.open(settings, host: host, format: format == .json ? .json : .text, output: STDOUT_FILENO)
         let pipeline = session.pipeline
-        let banner = Self.banner(session)
-        pipeline.say(.start(message: banner))
+        let banner = Self.banner(session.probes)
         for (subject, reason) in session.degradations { pipeline.say(.degraded(subject: subject, reason: reason)) }
         pipeline.flush()
         complain(banner)
@@ -34,9 +33,8 @@ package enum Watch {
                 wait = min(wait, end - now)
             }
             if hv_wait(waiter, signals, Int32(min((wait + 999_999) / 1_000_000, 60_000))) != 0 { break }
-            let (records, waiting) = pipeline.step()
-            // The canary's children may still be on their way out when it ends; its events stay out of the stream.
-            wait = records > 0 || waiting ? interval : idle
+            let (records, waiting, more) = pipeline.step()
+            wait = more ? 0 : records > 0 || waiting ? interval : idle
         }
         let reason = pipeline.failure.map { String(cString: strerror($0)) } ?? "asked to"
         pipeline.finish()
@@ -51,16 +49,21 @@ package enum Watch {
         }
     }
 
-    private static func banner(_ session: Session) -> String {
+    /// What is watched and how, in a line that begins with `watching`.
+    static func banner(_ probes: Probes) -> String {
         var parts: [String] = []
-        for family in Family.allCases where session.probes.demand.families.contains(family) {
-            let reports = session.probes.reports.filter { $0.family == family }
-            if family == .module && !session.probes.kernelHasModules {
+        for family in Family.allCases where probes.demand.families.contains(family) {
+            let reports = probes.reports.filter { $0.family == family }
+            if family == .module && !probes.kernelHasModules {
                 parts.append("no modules (this kernel has none)")
                 continue
             }
             let styles = [Style.lsm, .fentry, .tracepoint].filter { style in reports.contains { $0.style == style } }.map(\.rawValue)
             let missing = reports.filter { $0.style == nil || $0.fires == false }.map(\.promise)
+            if styles.isEmpty {
+                parts.append("no \(family.rawValue) events (this kernel refuses every hook)")
+                continue
+            }
             var part = "\(family.rawValue) (\(styles.joined(separator: ", ")))"
             if !missing.isEmpty { part += " without \(missing.joined(separator: ", "))" }
             parts.append(part)
