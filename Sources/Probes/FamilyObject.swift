@@ -111,11 +111,4 @@ final class FamilyObject {
         guard let found = bpf_object__find_map_by_name(object, name) else { return nil }
         return bpf_map__fd(found)
     }
-
-    /// The memory of a data section's map; writes reach the kernel.
-    func data(_ name: String) -> UnsafeMutableRawPointer? {
-        guard let found = bpf_object__find_map_by_name(object, name) else { return nil }
-        var length = 0
-        return UnsafeMutableRawPointer(mutating: bpf_map__initial_value(found, &length))
-    }
 }

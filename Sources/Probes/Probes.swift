@@ -251,14 +251,13 @@ package final class Probes {
         }
     }
 
-    var fileObjectMaps: (watches: Int32, epoch: UnsafeMutableRawPointer, identities: OpaquePointer)? {
-        guard let object = objects[.file], let watches = object.map("hv_watches"), let epoch = object.data(".data.epoch"),
-            let program = object.program(Hook.fileIdentities.name)
+    /// Descriptors of what the watch set writes to, and the program that gives identities.
+    var fileObjectMaps: (watches: Int32, epoch: Int32, overlays: Int32, identities: OpaquePointer)? {
+        guard let object = objects[.file], let watches = object.map("hv_watches"), let epoch = object.map(".data.epoch"),
+            let overlays = object.map(".data.overlays"), let program = object.program(Hook.fileIdentities.name)
         else { return nil }
-        return (watches, epoch, program)
+        return (watches, epoch, overlays, program)
     }
-
-    var overlaysFlag: UnsafeMutableRawPointer? { objects[.file]?.data(".data.overlays") }
 }
 
 /// Settles for each hook which alternative to load, from BTF and from trial programs, and keeps the reasons.

@@ -16,8 +16,7 @@ package final class WatchSet {
 
     private let watched: [String]
     private let ignored: [String]
-    private let maps: (watches: Int32, epoch: UnsafeMutableRawPointer, identities: OpaquePointer)
-    private let overlays: UnsafeMutableRawPointer?
+    private let maps: (watches: Int32, epoch: Int32, overlays: Int32, identities: OpaquePointer)
     private var entries: [Key: hv_watch] = [:]
 
     struct Key: Hashable {
@@ -30,7 +29,6 @@ package final class WatchSet {
     package init?(_ probes: Probes, watched: [String], ignored: [String]) {
         guard let maps = probes.fileObjectMaps else { return nil }
         self.maps = maps
-        overlays = probes.overlaysFlag
         self.watched = watched
         self.ignored = ignored
     }
@@ -135,9 +133,11 @@ package final class WatchSet {
 
     /// No kept verdict of the kernel's counts any more.
     private func bumpEpoch() {
-        // The kernel counts up as well; both only ever make it another number.
-        let epoch = maps.epoch.assumingMemoryBound(to: UInt64.self)
-        epoch.pointee &+= 1
+        var key: UInt32 = 0, epoch: UInt64 = 0
+        bpf_map_lookup_elem(maps.epoch, &key, &epoch)
+        // The kernel counts up by one as well; if it does just now, this is another number all the same.
+        epoch &+= 1 << 32
+        bpf_map_update_elem(maps.epoch, &key, &epoch, 0)
     }
 
     /// Identities as the programs see them, through an iterator over this process's own handles.
@@ -173,8 +173,9 @@ package final class WatchSet {
             else { return nil }
             return (device, mount.type, String(decoding: mount.point, as: UTF8.self))
         }
-        let any = fileSystems.contains { $0.type == "overlay" }
-        overlays?.storeBytes(of: any ? 1 : 0, as: UInt64.self)
+        var key: UInt32 = 0
+        var any: UInt64 = fileSystems.contains { $0.type == "overlay" } ? 1 : 0
+        bpf_map_update_elem(maps.overlays, &key, &any, 0)
     }
 }
 
