@@ -63,6 +63,8 @@ final class Canary {
 
     /// Makes, writes, renames and deletes a file in a directory of its own on each watched file system.
     func actFiles(_ watch: WatchSet) {
+        // With nothing to watch yet there is nowhere to act.
+        guard !watch.fileSystems.isEmpty else { return }
         tried.formUnion(Self.fileActs)
         files = []
         for (index, system) in watch.fileSystems.enumerated() {

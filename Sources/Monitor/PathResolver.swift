@@ -6,10 +6,11 @@ internal import Rings
 
 /// From a file record to the host's paths, and to whether it is watched where the kernel could not settle that.
 struct PathResolver {
-    private let hostMountNamespace: UInt32 = {
+    /// The host's mount namespace, and this process's, in which names are resolved here: by rights the same.
+    private let ownMountNamespaces: [UInt32] = ["/proc/1/ns/mnt", "/proc/self/ns/mnt"].compactMap { path in
         var status = stat()
-        return stat("/proc/1/ns/mnt", &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : 0
-    }()
+        return stat(path, &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : nil
+    }
     /// The last results; their memory is reused from event to event.
     private var path: [UInt8] = []
     private var target: [UInt8] = []
@@ -21,7 +22,7 @@ struct PathResolver {
         let header = view.header
         let spelled = Int32(header.flags) & HV_FILE_SPELLED != 0
         // A name as a container spells it says nothing of the host's files, unless the kernel settled it by the directory.
-        if spelled && view.watch == 0 && view.actor.mountNamespace != hostMountNamespace { return false }
+        if spelled && view.watch == 0 && !ownMountNamespaces.contains(view.actor.mountNamespace) { return false }
         path.removeAll(keepingCapacity: true)
         target.removeAll(keepingCapacity: true)
         flags = []
