@@ -178,8 +178,7 @@ static __always_inline struct hv_string put_cgroup(struct scratch *slot, struct 
  * The flags go straight into the record: in a register each combination would be a
  * state of its own at every walk below, and the verifier would walk them all.
  */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(exec_done, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline int on_exec(struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	__u64 key = (__u64)task;
 	__u32 ring = ring_bulk();
@@ -248,6 +247,15 @@ int BPF_PROG(exec_done, struct task_struct *task, int old_pid, struct linux_binp
 		record->header.flags |= HV_EXEC_ARGS_TRUNCATED;
 	ring_send(ring, &record->header, slot->used & (HV_SCRATCH_RECORD - 1));
 	scratch_put(slot);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_done, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	preemption_off();
+	on_exec(task, old_pid, bprm);
+	preemption_on();
 	return 0;
 }
 
@@ -360,8 +368,7 @@ int BPF_PROG(exec_failed_tracepoint, struct pt_regs *regs, long result)
 }
 
 /* TP_PROTO(struct task_struct *parent, struct task_struct *child) -- include/trace/events/sched.h */
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
 {
 	__u32 ring = ring_bulk();
 	struct scratch *slot;
@@ -385,9 +392,17 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	return 0;
 }
 
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	preemption_off();
+	on_fork(parent, child);
+	preemption_on();
+	return 0;
+}
+
 /* TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h; from 6.16 also bool group_dead, which is not needed */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+static __always_inline int on_exit(struct task_struct *task)
 {
 	__u32 ring = ring_bulk();
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
@@ -418,5 +433,14 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	record->reserved = 0;
 	ring_send(ring, &record->header, sizeof(*record));
 	scratch_put(slot);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	preemption_off();
+	on_exit(task);
+	preemption_on();
 	return 0;
 }

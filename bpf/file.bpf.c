@@ -241,14 +241,12 @@ int BPF_PROG(file_unlink_lsm, struct path *dir, struct dentry *dentry, int ret)
 
 /*
  * int vfs_unlink(struct mnt_idmap *, struct inode *dir, struct dentry *, struct inode **delegated)
- * -- fs/namei.c; without the first argument before 5.12, as old as struct renamedata.
+ * -- fs/namei.c; without the first argument before 5.12.
  */
 SEC("fexit/vfs_unlink")
 int file_unlink_result(unsigned long long *context)
 {
-	if (bpf_core_type_exists(struct renamedata))
-		return result_of_pending(context_argument(context, 4));
-	return result_of_pending(context_argument(context, 3));
+	return result_of_pending(context_argument(context, settings.unlink_arguments));
 }
 
 /* Identities of this process's own open handles, for the watch set: `generation` can't be had from user space everywhere. */

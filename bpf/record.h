@@ -268,6 +268,8 @@ struct hv_settings {
 	__u32 file_operations; /* HV_OPERATION_*: what the tracepoint style has to show of files */
 	__u32 verdict_mask;    /* entries of the map of verdicts, a power of two, less one */
 	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
+	__u32 unlink_arguments; /* how many vfs_unlink() has, from BTF: its result stands behind them */
+	__u32 preempt_off;      /* programs keep preemption off where the kernel lets them (bpf_preempt_disable) */
 };
 
 #define HV_OPERATION_CREATE 1
@@ -292,7 +294,7 @@ HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 40);
+HV_ASSERT_SIZE(struct hv_settings, 48);
 #undef HV_ASSERT_SIZE
 
 #endif

@@ -28,6 +28,13 @@ final class KernelTypes {
         let id = btf__find_by_name_kind(btf, name, kind)
         return id > 0 ? UInt32(id) : nil
     }
+
+    /// How many arguments a kernel function has; nil where there is none of that name.
+    func argumentCount(of function: String) -> UInt32? {
+        guard let id = id(of: .function(function)), let type = btf__type_by_id(btf, id), let prototype = btf__type_by_id(btf, type.pointee.type)
+        else { return nil }
+        return prototype.pointee.info & 0xffff  // vlen, include/uapi/linux/btf.h
+    }
 }
 
 /// Loads programs of a few instructions to learn what the kernel allows: by trying, never by its version.

@@ -143,6 +143,7 @@ package final class Probes {
         }
         // What was found not to load or attach although a trial program did; with each the choice is made anew.
         var banned: [String: String] = [:]
+        var preemptOff: UInt32 = 1
         while true {
             var choices = hooks.map { chooser.choose($0, banned: banned) }
             var settings = hv_settings()
@@ -151,6 +152,8 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
+            settings.preempt_off = preemptOff
+            settings.unlink_arguments = chooser.types.argumentCount(of: "vfs_unlink") ?? 4
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
             settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
             var programs = choices.flatMap(\.programs)
@@ -182,6 +185,10 @@ package final class Probes {
                 sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles),
                 sharing: objects[.file]?.map("hv_module_hints"))
             if let failure = object.load() {
+                if preemptOff == 1 {
+                    preemptOff = 0
+                    continue
+                }
                 // Which one it was is found by loading them one by one; the rest is kept.
                 let culprits = try refused(programs, family: family, settings: settings)
                 guard !culprits.isEmpty else { throw .map("of \(family.rawValue)", errno: failure.errno) }

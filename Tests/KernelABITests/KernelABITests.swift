@@ -201,6 +201,6 @@ struct LayoutTests {
         #expect(MemoryLayout<hv_inode_key>.size == 16)
         #expect(MemoryLayout<hv_watch>.size == 8)
         #expect(MemoryLayout<hv_identity>.size == 24)
-        #expect(MemoryLayout<hv_settings>.size == 32)
+        #expect(MemoryLayout<hv_settings>.size == 48)
     }
 }
