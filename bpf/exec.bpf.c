@@ -25,7 +25,7 @@ struct {
 	__type(value, struct exec_before);
 } hv_exec_before SEC(".maps");
 
-/* Processes whose last threads leave at once: who comes first reports. */
+/* Processes that have left: of last threads that leave at once, and of the two programs on the tracepoint, who comes first reports. */
 struct process_key {
 	__u64 start;
 	__u64 pid;
@@ -97,6 +97,12 @@ int BPF_PROG(exec_rename, struct task_struct *task, const char *comm)
 	known->have_credentials = 1;
 	return 0;
 }
+
+/*
+ * How often the second program of a pair took the first one's place: what the kernel
+ * skipped of the first less this is lost. [0] exec, [1] exit.
+ */
+__u64 taken_over[2] SEC(".data.taken") = { 0, 0 };
 
 #define HV_CGROUP_LEVELS 32
 
@@ -253,10 +259,23 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_done, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	preemption_off();
-	on_exec(task, old_pid, bprm);
-	preemption_on();
-	return 0;
+	return on_exec(task, old_pid, bprm);
+}
+
+/*
+ * Where tracepoints are preempted (7.x), the kernel skips a program on a CPU on which
+ * another task was preempted inside it. This one comes right behind the one above and
+ * takes its place then: what exec_rename left for the exec is still there.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_done_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	__u64 key = (__u64)task;
+
+	if (!bpf_map_lookup_elem(&hv_exec_before, &key))
+		return 0;
+	count(&taken_over[0]);
+	return on_exec(task, old_pid, bprm);
 }
 
 static __noinline int exec_failed(const char *filename, bool user, int result)
@@ -395,35 +414,32 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	preemption_off();
-	on_fork(parent, child);
-	preemption_on();
-	return 0;
+	return on_fork(parent, child);
 }
 
 /* TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h; from 6.16 also bool group_dead, which is not needed */
-static __always_inline int on_exit(struct task_struct *task)
+/* Whether it is the one that reports. */
+static __always_inline bool on_exit(struct task_struct *task)
 {
 	__u32 ring = ring_bulk();
 	struct signal_struct *signal = BPF_CORE_READ(task, signal);
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct process_key key;
 	struct scratch *slot;
 	struct hv_exit *record;
+	__u32 one = 1;
 
 	/* do_exit() has counted this thread out already. */
 	if (BPF_CORE_READ(signal, live.counter) != 0)
-		return 0;
-	if (BPF_CORE_READ(signal, nr_threads) > 1) {
-		struct process_key key = { .start = BPF_CORE_READ(leader, start_boottime), .pid = BPF_CORE_READ(task, tgid) };
-		__u32 one = 1;
-
-		if (bpf_map_update_elem(&hv_exiting, &key, &one, BPF_NOEXIST))
-			return 0;
-	}
+		return false;
+	key.start = BPF_CORE_READ(leader, start_boottime);
+	key.pid = BPF_CORE_READ(task, tgid);
+	if (bpf_map_update_elem(&hv_exiting, &key, &one, BPF_NOEXIST))
+		return false;
 	slot = scratch_get();
 	if (!slot) {
 		ring_no_scratch(ring, HV_KIND_EXIT);
-		return 0;
+		return true;
 	}
 	record = (void *)slot->record;
 	header_begin(&record->header, HV_KIND_EXIT);
@@ -433,14 +449,21 @@ static __always_inline int on_exit(struct task_struct *task)
 	record->reserved = 0;
 	ring_send(ring, &record->header, sizeof(*record));
 	scratch_put(slot);
-	return 0;
+	return true;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	preemption_off();
 	on_exit(task);
-	preemption_on();
+	return 0;
+}
+
+/* As exec_done_again: hv_exiting tells whether the one above was there. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit_again, struct task_struct *task)
+{
+	if (on_exit(task))
+		count(&taken_over[1]);
 	return 0;
 }

@@ -269,7 +269,7 @@ struct hv_settings {
 	__u32 verdict_mask;    /* entries of the map of verdicts, a power of two, less one */
 	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
 	__u32 unlink_arguments; /* how many vfs_unlink() has, from BTF: its result stands behind them */
-	__u32 preempt_off;      /* programs keep preemption off where the kernel lets them (bpf_preempt_disable) */
+	__u32 reserved;
 };
 
 #define HV_OPERATION_CREATE 1

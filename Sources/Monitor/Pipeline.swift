@@ -86,6 +86,8 @@ final class Pipeline {
     func finish() {
         // What was numbered by now is drained; what is produced meanwhile, by programs that are still attached, is not waited for.
         for _ in 0..<64 where step(flush: true).more {}
+        // Once more: what was skipped is set against what was taken over since.
+        keepAccounts(force: true)
         joiner.expire(before: .max) { emit($0, outcome: .unknown) }
         reconcile()
         for loss in losses.finish() { tell(loss) }

@@ -37,6 +37,9 @@ struct Program: Sendable {
     /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.
     var losesEvents: Bool {
         switch name {
+        // Second of a pair: the first one's account says what it could not take over.
+        case "exec_done_again", "process_exit_again":
+            false
         case "exec_rename", "exec_check_lsm", "exec_check_fentry", "file_rename_result", "file_unlink_result", "module_arguments", "module_loaded",
             "module_freed", "module_file_lsm", "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities":
             false
@@ -91,7 +94,12 @@ extension Hook {
     static let exec: [Hook] = [
         Hook(
             family: .exec, promise: "exec", kind: "exec",
-            alternatives: [[Program(name: "exec_done", target: .tracepoint("sched_process_exec"))]],
+            alternatives: [
+                [
+                    Program(name: "exec_done", target: .tracepoint("sched_process_exec")),
+                    Program(name: "exec_done_again", target: .tracepoint("sched_process_exec")),
+                ]
+            ],
             canary: .exec, without: "no exec is seen"),
         Hook(
             family: .exec, promise: "credentials before an exec", kind: "exec",
@@ -127,7 +135,12 @@ extension Hook {
 
     static let exit = Hook(
         family: .exec, promise: "exit", kind: "exit",
-        alternatives: [[Program(name: "process_exit", target: .tracepoint("sched_process_exit"))]],
+        alternatives: [
+            [
+                Program(name: "process_exit", target: .tracepoint("sched_process_exit")),
+                Program(name: "process_exit_again", target: .tracepoint("sched_process_exit")),
+            ]
+        ],
         canary: .exit, without: "exits are not seen")
 
     static let fileHint = "file hint"

@@ -71,6 +71,7 @@ package final class Probes {
     package let fetchingAtomics: Bool
     private var objects: [Family: FamilyObject] = [:]
     private var attached: [AttachedProgram] = []
+    private var missesBefore: [UInt32: UInt64] = [:]
 
     /// Loads and attaches what is demanded, hook by hook, by trying.
     ///
@@ -143,7 +144,6 @@ package final class Probes {
         }
         // What was found not to load or attach although a trial program did; with each the choice is made anew.
         var banned: [String: String] = [:]
-        var preemptOff: UInt32 = 1
         while true {
             var choices = hooks.map { chooser.choose($0, banned: banned) }
             var settings = hv_settings()
@@ -152,7 +152,6 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
-            settings.preempt_off = preemptOff
             settings.unlink_arguments = chooser.types.argumentCount(of: "vfs_unlink") ?? 4
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
             settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
@@ -185,10 +184,6 @@ package final class Probes {
                 sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles),
                 sharing: objects[.file]?.map("hv_module_hints"))
             if let failure = object.load() {
-                if preemptOff == 1 {
-                    preemptOff = 0
-                    continue
-                }
                 // Which one it was is found by loading them one by one; the rest is kept.
                 let culprits = try refused(programs, family: family, settings: settings)
                 guard !culprits.isEmpty else { throw .map("of \(family.rawValue)", errno: failure.errno) }
@@ -248,14 +243,31 @@ package final class Probes {
         Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents)
     }
 
-    /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses).
+    /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses), less what the second
+    /// program of a pair took over. That is set against the misses of the call before: it may be counted a little later.
     package func misses(_ body: (_ program: Attached, _ misses: UInt64) -> Void) {
+        let takenOver = takenOver()
         for (program, attached) in zip(programs, attached) {
             var info = bpf_prog_info()
             var length = UInt32(MemoryLayout<bpf_prog_info>.size)
             guard bpf_obj_get_info_by_fd(attached.descriptor, &info, &length) == 0, info.recursion_misses > 0 else { continue }
-            body(program, info.recursion_misses)
+            let taken: UInt64
+            switch attached.program.name {
+            case "exec_done": taken = takenOver.exec
+            case "process_exit": taken = takenOver.exit
+            default:
+                body(program, info.recursion_misses)
+                continue
+            }
+            let before = missesBefore.updateValue(info.recursion_misses, forKey: program.id) ?? 0
+            if before > taken { body(program, before - taken) }
         }
+    }
+
+    private func takenOver() -> (exec: UInt64, exit: UInt64) {
+        var key: UInt32 = 0, counts: (UInt64, UInt64) = (0, 0)
+        if let map = objects[.exec]?.map(".data.taken") { bpf_map_lookup_elem(map, &key, &counts) }
+        return counts
     }
 
     /// Descriptors of what the watch set writes to, and the program that gives identities.
@@ -332,7 +344,7 @@ struct Chooser {
                 continue
             }
             report.style = usable[0].style
-            report.targets = usable.map(\.targetName)
+            report.targets = usable.map(\.targetName).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
             return Choice(report: report, programs: usable)
         }
         return Choice(report: report, programs: [])

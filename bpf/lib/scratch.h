@@ -41,29 +41,6 @@ struct {
 	__type(value, struct scratch);
 } SCRATCH_MAP SEC(".maps");
 
-/*
- * The kernel skips a tracing program on a CPU where another task was preempted inside
- * it. Where there is a kfunc for it (6.10, kernel/bpf/helpers.c), a program that must
- * not be skipped lets nobody preempt it for the microseconds that it runs. The loader
- * asks for it (settings.preempt_off) and does without where the verifier refuses
- * (6.12: global functions may not be called meanwhile; tracepoints there are not
- * preempted anyway).
- */
-extern void bpf_preempt_disable(void) __weak __ksym;
-extern void bpf_preempt_enable(void) __weak __ksym;
-
-static __always_inline void preemption_off(void)
-{
-	if (settings.preempt_off && bpf_preempt_disable)
-		bpf_preempt_disable();
-}
-
-static __always_inline void preemption_on(void)
-{
-	if (settings.preempt_off && bpf_preempt_enable)
-		bpf_preempt_enable();
-}
-
 static __always_inline bool scratch_claim(struct scratch *slot)
 {
 #ifdef NO_FETCH
