@@ -79,7 +79,7 @@ extension ECSEncoder {
             cursor.put("\"args\":\"")
             string(arguments, .moduleArgs, &cursor)
             cursor.put("\",")
-            if view.flags(of: HV_MODULE_ARGS).contains(.truncated) { cursor.put("\"args_truncated\":true,") }
+            if Int(view.argumentSize) > arguments.count || view.flags(of: HV_MODULE_ARGS).contains(.truncated) { cursor.put("\"args_truncated\":true,") }
             if view.flags(of: HV_MODULE_ARGS).contains(.fault) { cursor.put("\"args_unreadable\":true,") }
             if view.source == HV_MODULE_SOURCE_FILE.rawValue {
                 cursor.put("\"source\":\"file\",")

@@ -237,10 +237,13 @@ package final class Probes {
         package let target: String
         /// An event is missing when it is skipped; else a detail of one.
         package let losesEvents: Bool
+        /// Whether an event is missing can't be known.
+        package let uncertain: Bool
     }
 
     package private(set) lazy var programs: [Attached] = attached.enumerated().map {
-        Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents)
+        Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents,
+            uncertain: $0.element.program.mayLoseEvents)
     }
 
     /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses), less what the second
