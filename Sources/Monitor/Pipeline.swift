@@ -189,7 +189,7 @@ final class Pipeline {
                         Events.Loss(
                             count: program.uncertain ? nil : miss.count, cpu: nil, ring: nil, from: miss.from, to: miss.to, kinds: Self.kinds(named: program.kind),
                             reason: "the kernel skipped the program on \(program.target): another task was preempted inside it"
-                                + (program.uncertain ? "; a failed exec, if it was one, is not told" : ""))))
+                                + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
             }
         }
         if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, outcome: .unknown) } }

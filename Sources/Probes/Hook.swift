@@ -34,8 +34,9 @@ struct Program: Sendable {
     /// Not every kernel has it, and nothing is missing where it doesn't (32-bit twins of system calls, ...).
     var optional = false
 
-    /// It runs for every exec and sends an event for failed ones only: when it is skipped, whether one is missing can't be known.
-    var mayLoseEvents: Bool { name.hasPrefix("exec_failed") }
+    /// It runs for every exec, or for every thread that ends, and sends an event for failed ones, or for the last, only: when it is
+    /// skipped, whether one is missing can't be known.
+    var mayLoseEvents: Bool { name.hasPrefix("exec_failed") || name == "process_exit" }
 
     /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.
     var losesEvents: Bool {
