@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Processes: exec (done and failed), fork, exit. */
+/* Processes: exec, done and failed; fork and exit are in process.h. */
 #define SCRATCH_MAP hv_scratch_exec
 #define HV_SCRATCH_RECORD 65536
 #define HV_SCRATCH_STRING 65536
@@ -9,13 +9,25 @@
 #include "lib/path.h"
 #include "lib/syscall.h"
 
+/*
+ * How often a further program on the tracepoint took the first one's place: what the
+ * kernel skipped of the first less this is lost. [0] exec, [1] exit.
+ */
+__u64 taken_over[2] SEC(".data.taken") = { 0, 0 };
 
-/* What is known of an exec before it replaces the credentials, by task. A stale entry is overwritten by the next exec. */
+#include "process.h"
+
+/*
+ * What is known of an exec before it replaces the credentials, by task, and which of
+ * its execs was reported last. A stale entry is overwritten by the next exec.
+ */
 struct exec_before {
 	struct hv_credentials credentials;
 	struct hv_object script;
 	__u32 have_credentials;
 	__u32 have_script;
+	__u64 task_start;
+	__u64 reported; /* task_struct.self_exec_id, which counts its execs */
 };
 
 struct {
@@ -24,18 +36,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct exec_before);
 } hv_exec_before SEC(".maps");
-
-/* Processes that have left: of last threads that leave at once, and of the two programs on the tracepoint, who comes first reports. */
-struct process_key {
-	__u64 start;
-	__u64 pid;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct process_key);
-	__type(value, __u32);
-} hv_exiting SEC(".maps");
 
 /*
  * int security_bprm_check(struct linux_binprm *bprm) -- security/security.c
@@ -97,12 +97,6 @@ int BPF_PROG(exec_rename, struct task_struct *task, const char *comm)
 	known->have_credentials = 1;
 	return 0;
 }
-
-/*
- * How often the second program of a pair took the first one's place: what the kernel
- * skipped of the first less this is lost. [0] exec, [1] exit.
- */
-__u64 taken_over[2] SEC(".data.taken") = { 0, 0 };
 
 #define HV_CGROUP_LEVELS 32
 
@@ -179,6 +173,26 @@ static __always_inline struct hv_string put_cgroup(struct scratch *slot, struct 
 	return walk_put(slot);
 }
 
+/* Notes that this exec of the task is reported; false: it was. */
+static __noinline bool exec_claim(struct task_struct *task)
+{
+	__u64 key = (__u64)task;
+	__u64 start = BPF_CORE_READ(task, start_boottime), number = BPF_CORE_READ(task, self_exec_id);
+	struct exec_before *known = bpf_map_lookup_elem(&hv_exec_before, &key), fresh = {};
+
+	if (!known) {
+		fresh.task_start = start;
+		fresh.reported = number;
+		bpf_map_update_elem(&hv_exec_before, &key, &fresh, BPF_ANY);
+		return true;
+	}
+	if (known->task_start == start && known->reported == number)
+		return false;
+	known->task_start = start;
+	known->reported = number;
+	return true;
+}
+
 /* TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm) -- include/trace/events/sched.h */
 /*
  * The flags go straight into the record: in a register each combination would be a
@@ -223,7 +237,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 			record->header.flags |= HV_EXEC_SCRIPT_FILELESS;
 		if (!before->have_script)
 			__builtin_memset(&record->script, 0, sizeof(record->script));
-		bpf_map_delete_elem(&hv_exec_before, &key);
+		before->have_credentials = before->have_script = 0;
 	} else {
 		__builtin_memset(&record->before, 0, sizeof(record->before));
 		__builtin_memset(&record->script, 0, sizeof(record->script));
@@ -259,23 +273,33 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_done, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
+	exec_claim(task);
 	return on_exec(task, old_pid, bprm);
 }
 
 /*
  * Where tracepoints are preempted (7.x), the kernel skips a program on a CPU on which
- * another task was preempted inside it. This one comes right behind the one above and
- * takes its place then: what exec_rename left for the exec is still there.
+ * another task was preempted inside it. These come right behind the one above and take
+ * its place then. A task is inside the third only where it found the second busy.
  */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(exec_done_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline int exec_taken_over(struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	__u64 key = (__u64)task;
-
-	if (!bpf_map_lookup_elem(&hv_exec_before, &key))
+	if (!exec_claim(task))
 		return 0;
 	count(&taken_over[0]);
 	return on_exec(task, old_pid, bprm);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_done_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	return exec_taken_over(task, old_pid, bprm);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_done_again_2, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	return exec_taken_over(task, old_pid, bprm);
 }
 
 static __noinline int exec_failed(const char *filename, bool user, int result)
@@ -383,87 +407,5 @@ int BPF_PROG(exec_failed_tracepoint, struct pt_regs *regs, long result)
 		if (number == NR_EXECVEAT)
 			return exec_failed((const char *)syscall_argument_2(regs), true, result);
 	}
-	return 0;
-}
-
-/* TP_PROTO(struct task_struct *parent, struct task_struct *child) -- include/trace/events/sched.h */
-static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
-{
-	__u32 ring = ring_bulk();
-	struct scratch *slot;
-	struct hv_fork *record;
-
-	if (child->pid != child->tgid)
-		return 0;
-	slot = scratch_get();
-	if (!slot) {
-		ring_no_scratch(ring, HV_KIND_FORK);
-		return 0;
-	}
-	record = (void *)slot->record;
-	header_begin(&record->header, HV_KIND_FORK);
-	actor_fill(&record->actor, child);
-	record->forker_start = BPF_CORE_READ(parent, group_leader, start_boottime);
-	record->forker_pid = parent->tgid;
-	record->reserved = 0;
-	ring_send(ring, &record->header, sizeof(*record));
-	scratch_put(slot);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
-{
-	return on_fork(parent, child);
-}
-
-/* TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h; from 6.16 also bool group_dead, which is not needed */
-/* Whether it is the one that reports. */
-static __always_inline bool on_exit(struct task_struct *task)
-{
-	__u32 ring = ring_bulk();
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct process_key key;
-	struct scratch *slot;
-	struct hv_exit *record;
-	__u32 one = 1;
-
-	/* do_exit() has counted this thread out already. */
-	if (BPF_CORE_READ(signal, live.counter) != 0)
-		return false;
-	key.start = BPF_CORE_READ(leader, start_boottime);
-	key.pid = BPF_CORE_READ(task, tgid);
-	if (bpf_map_update_elem(&hv_exiting, &key, &one, BPF_NOEXIST))
-		return false;
-	slot = scratch_get();
-	if (!slot) {
-		ring_no_scratch(ring, HV_KIND_EXIT);
-		return true;
-	}
-	record = (void *)slot->record;
-	header_begin(&record->header, HV_KIND_EXIT);
-	actor_fill(&record->actor, task);
-	/* As wait_task_zombie() (kernel/exit.c) has it. */
-	record->status = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT ? BPF_CORE_READ(signal, group_exit_code) : BPF_CORE_READ(leader, exit_code);
-	record->reserved = 0;
-	ring_send(ring, &record->header, sizeof(*record));
-	scratch_put(slot);
-	return true;
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
-{
-	on_exit(task);
-	return 0;
-}
-
-/* As exec_done_again: hv_exiting tells whether the one above was there. */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit_again, struct task_struct *task)
-{
-	if (on_exit(task))
-		count(&taken_over[1]);
 	return 0;
 }

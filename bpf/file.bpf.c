@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Changes of watched files, by hooks that see the object: create, write, rename, delete. */
-#include "lib/file.h"
-#include "lib/file_spelled.h"
+/*
+ * Changes of watched files, by hooks that see the object. Here: opened, written, mapped,
+ * closed. names.h: names that come, go and move; attributes.h; mounts.h; layers.h: what
+ * overlayfs and nfsd do below all of those; spelled.h: all of it by tracepoints.
+ */
+#include "lib/handles.h"
 #include "lib/hint.h"
-#include "lib/syscall.h"
+#include "names.h"
+#include "attributes.h"
+#include "mounts.h"
+#include "layers.h"
+#include "spelled.h"
+#include "stores.h"
 
 /*
  * int security_file_open(struct file *file) -- security/security.c
@@ -50,19 +58,19 @@ static __always_inline int on_change(struct file *file)
 
 	if (!verdict_kept(inode->i_ino, inode->i_sb->s_dev, generation, &word)) {
 		/* Pipes and devices have time stamps as well. */
-		if ((inode->i_mode & 0170000) != 0100000)
+		if ((inode->i_mode & S_IFMT) != S_IFREG)
 			return 0;
-		word = judge_object(inode, file->f_path.dentry);
+		word = judge_layer(inode, file->f_path.dentry);
 	}
 	if (!watch_hit(word)) {
 		/* A layer below: the change is one of the overlay's file as well. */
-		if (!watch_overlays || !(file->f_mode & FMODE_BACKING))
+		if (!watch_overlays || (!(file->f_mode & FMODE_BACKING) && file->f_path.dentry->d_inode == inode))
 			return 0;
 		word = judge_overlaid(file);
 		if (!watch_hit(word))
 			return 0;
 	}
-	return file_changed(file, word, false);
+	return file_changed(file, inode->i_ino, generation, word, false);
 }
 
 /* int file_update_time(struct file *file) -- fs/inode.c */
@@ -106,12 +114,8 @@ int BPF_PROG(file_change_update_time_flags, struct file *file)
  */
 static __always_inline int on_release(struct file *file)
 {
-	struct handle_key key = { .file = (__u64)file };
-
-	if (!(file->f_mode & FMODE_WRITE))
-		return 0;
-	if (bpf_map_lookup_elem(&hv_handles, &key))
-		file_closed(file);
+	if (file->f_mode & FMODE_WRITE && handle_known(file))
+		file_closed(address_number(file));
 	return 0;
 }
 
@@ -129,124 +133,163 @@ int BPF_PROG(file_close_lsm, struct file *file)
 }
 
 /*
- * int security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
- *     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) -- security/security.c
+ * int security_mmap_file(struct file *file, unsigned long prot, unsigned long flags); the LSM hook has
+ * (file, reqprot, prot, flags). A handle that can't be written to is refused after this.
  */
-static __always_inline int rename_begins(void *context, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
+static __noinline int file_mapped(struct file *file)
 {
-	struct inode *source, *directory, *victim;
-	__u64 word;
+	struct path *path = file_user_path(file);
+	struct act act = { .action = HV_FILE_MMAP_WRITE };
 
-	/* The checks are the verifier's: from 7.x pointers of LSM hooks may be NULL for it. */
-	if (!old || !new || !old_dir || !new_dir)
+	act.dentry = BPF_CORE_READ(path, dentry);
+	act.word = judge_dentry(act.dentry);
+	if (!watch_hit(act.word))
 		return 0;
-	source = old->d_inode;
-	directory = new_dir->dentry->d_inode;
-	if (!source || !directory)
-		return 0;
-	/* Source, destination directory, victim: whichever is watched. */
-	word = JUDGE_DIRECT(source, judge_object(source, old));
-	if (!watch_hit(word))
-		word = JUDGE_DIRECT(directory, judge_name(new_dir->dentry));
-	if (!watch_hit(word)) {
-		victim = new->d_inode;
-		if (!victim)
-			return 0;
-		word = JUDGE_DIRECT(victim, judge_object(victim, new));
-		if (!watch_hit(word))
-			return 0;
-	}
-	/* The flags; an LSM hook has had them since 5.19. */
-	return own_act(word) ? 0 : rename_report(old_dir, old, new_dir, new, word, context_argument(context, 4));
+	act.mount = BPF_CORE_READ(path, mnt);
+	return act_send(&act);
 }
 
-SEC("fentry/security_path_rename")
-int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
+static __always_inline int on_map(struct file *file, unsigned long protection, unsigned long flags)
 {
-	return rename_begins(ctx, old_dir, old, new_dir, new);
+	if (!file || !(protection & PROT_WRITE) || ((flags & MAP_TYPE) != MAP_SHARED && (flags & MAP_TYPE) != MAP_SHARED_VALIDATE))
+		return 0;
+	if (!(file->f_mode & FMODE_WRITE) || (file->f_inode->i_mode & S_IFMT) != S_IFREG)
+		return 0;
+	return file_mapped(file);
 }
 
-SEC("lsm/path_rename")
-int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
+SEC("fentry/security_mmap_file")
+int BPF_PROG(file_mmap_fentry, struct file *file, unsigned long protection, unsigned long flags)
 {
-	rename_begins(ctx, old_dir, old, new_dir, new);
+	return on_map(file, protection, flags);
+}
+
+SEC("lsm/mmap_file")
+int BPF_PROG(file_mmap_lsm, struct file *file, unsigned long asked, unsigned long protection, unsigned long flags)
+{
+	on_map(file, protection, flags);
+	return 0;
+}
+
+/* int security_file_mprotect(struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot) */
+static __always_inline int on_protect(struct vm_area_struct *area, unsigned long protection)
+{
+	struct file *file;
+
+	if (!(protection & PROT_WRITE) || !area || (area->vm_flags & (VM_SHARED | VM_WRITE)) != VM_SHARED)
+		return 0;
+	file = area->vm_file;
+	return file ? on_map(file, protection, MAP_SHARED) : 0;
+}
+
+SEC("fentry/security_file_mprotect")
+int BPF_PROG(file_mprotect_fentry, struct vm_area_struct *area, unsigned long asked, unsigned long protection)
+{
+	return on_protect(area, protection);
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(file_mprotect_lsm, struct vm_area_struct *area, unsigned long asked, unsigned long protection, int ret)
+{
+	on_protect(area, protection);
 	return 0;
 }
 
 /*
- * int vfs_rename(struct renamedata *rd) -- fs/namei.c; six arguments before 5.12:
- * (old_dir, old_dentry, new_dir, new_dentry, delegated_inode, flags)
+ * int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len) -- fs/open.c
+ * Where the file system sets no time stamps by the functions above: vfat, and tmpfs on 5.10.
  */
-SEC("fexit/vfs_rename")
-int file_rename_result(unsigned long long *context)
+SEC("fentry/vfs_fallocate")
+int BPF_PROG(file_fallocate, struct file *file)
 {
-	void *from, *to;
-	int result;
+	unsigned long magic = file->f_inode->i_sb->s_magic;
 
-	if (bpf_core_type_exists(struct renamedata)) {
-		struct renamedata *data = (void *)context_argument(context, 0);
-		struct renamedata___before_6_17 *older = (void *)data;
-
-		if (bpf_core_field_exists(older->old_dir)) {
-			from = BPF_CORE_READ(older, old_dir);
-			to = BPF_CORE_READ(older, new_dir);
-		} else {
-			from = BPF_CORE_READ(data, old_parent);
-			to = BPF_CORE_READ(data, new_parent);
-		}
-		result = context_argument(context, 1);
-		if (from != to && !result) {
-			name_moved(BPF_CORE_READ(data, old_dentry));
-			name_moved(BPF_CORE_READ(data, new_dentry));
-		}
-	} else {
-		from = (void *)context_argument(context, 0);
-		to = (void *)context_argument(context, 2);
-		result = context_argument(context, 6);
-		if (from != to && !result) {
-			name_moved((void *)context_argument(context, 1));
-			name_moved((void *)context_argument(context, 3));
-		}
-	}
-	return result_of_pending(result);
-}
-
-/* int security_path_unlink(const struct path *dir, struct dentry *dentry) -- security/security.c */
-static __always_inline int unlink_begins(struct path *dir, struct dentry *dentry)
-{
-	struct inode *inode;
-	__u64 word;
-
-	if (!dir || !dentry)
-		return 0;
-	inode = dentry->d_inode;
-	if (!inode)
-		return 0;
-	word = JUDGE_DIRECT(inode, judge_object(inode, dentry));
-	return !watch_hit(word) || own_act(word) ? 0 : unlink_report(dir, dentry, word);
-}
-
-SEC("fentry/security_path_unlink")
-int BPF_PROG(file_unlink_fentry, struct path *dir, struct dentry *dentry)
-{
-	return unlink_begins(dir, dentry);
-}
-
-SEC("lsm/path_unlink")
-int BPF_PROG(file_unlink_lsm, struct path *dir, struct dentry *dentry, int ret)
-{
-	unlink_begins(dir, dentry);
-	return 0;
+	return magic == MSDOS_SUPER_MAGIC || (magic == TMPFS_MAGIC && settings.unstamped_tmpfs) ? on_change(file) : 0;
 }
 
 /*
- * int vfs_unlink(struct mnt_idmap *, struct inode *dir, struct dentry *, struct inode **delegated)
- * -- fs/namei.c; without the first argument before 5.12.
+ * int security_file_permission(struct file *file, int mask) -- security/security.c
+ * Runs on reads as well: attached only while a file system is watched whose writes set no
+ * time stamps by those functions (btrfs, FUSE, 9p, NFS).
  */
-SEC("fexit/vfs_unlink")
-int file_unlink_result(unsigned long long *context)
+static __always_inline int on_permission(struct file *file, int mask)
 {
-	return result_of_pending(context_argument(context, settings.unlink_arguments));
+	__u32 way;
+
+	if (!(mask & MAY_WRITE))
+		return 0;
+	switch (file->f_inode->i_sb->s_magic) {
+	case BTRFS_SUPER_MAGIC:
+		/* These set time stamps there too. */
+		way = way_of_call(current_call(), syscall_is_compat());
+		return way == HV_VIA_FALLOCATE || way == HV_VIA_REFLINK ? 0 : on_change(file);
+	case FUSE_SUPER_MAGIC: case V9FS_MAGIC: case NFS_SUPER_MAGIC: case CIFS_SUPER_MAGIC: case CEPH_SUPER_MAGIC:
+		return on_change(file);
+	}
+	return 0;
+}
+
+SEC("fentry/security_file_permission")
+int BPF_PROG(file_permission_fentry, struct file *file, int mask)
+{
+	return on_permission(file, mask);
+}
+
+SEC("lsm/file_permission")
+int BPF_PROG(file_permission_lsm, struct file *file, int mask, int ret)
+{
+	if (file)
+		on_permission(file, mask);
+	return 0;
+}
+
+/* Files without storage, which set no time stamps: sysfs and cgroups, /proc, debugfs. */
+
+/* ssize_t kernfs_fop_write_iter(struct kiocb *iocb, struct iov_iter *iter) -- fs/kernfs/file.c */
+SEC("fentry/kernfs_fop_write_iter")
+int BPF_PROG(file_write_kernfs, struct kiocb *iocb)
+{
+	return on_change(iocb->ki_filp);
+}
+
+/* ssize_t proc_reg_write(struct file *file, const char __user *buf, size_t count, loff_t *ppos) -- fs/proc/inode.c */
+SEC("fentry/proc_reg_write")
+int BPF_PROG(file_write_proc, struct file *file)
+{
+	return on_change(file);
+}
+
+/* ssize_t full_proxy_write(struct file *file, ...), and what is opened without that -- fs/debugfs/file.c */
+SEC("fentry/full_proxy_write")
+int BPF_PROG(file_write_debugfs, struct file *file)
+{
+	return on_change(file);
+}
+
+SEC("fentry/debugfs_attr_write")
+int BPF_PROG(file_write_debugfs_attribute, struct file *file)
+{
+	return on_change(file);
+}
+
+/*
+ * ssize_t proc_sys_write(struct kiocb *iocb, struct iov_iter *iter) -- fs/proc/proc_sysctl.c
+ * Inodes below /proc/sys come and go with the kernel's caches, and a container writes the
+ * host's parameters through a procfs of its own: all are sent, and the name decides.
+ */
+SEC("fexit/proc_sys_write")
+int BPF_PROG(file_write_sysctl, struct kiocb *iocb, void *iterator, long result)
+{
+	struct act act = { .action = HV_FILE_PARAMETER };
+	struct file *file = BPF_CORE_READ(iocb, ki_filp);
+
+	if (result < 0)
+		act.error = result;
+	else
+		act.value = result;
+	act.dentry = BPF_CORE_READ(file, f_path.dentry);
+	act.mount = BPF_CORE_READ(file, f_path.mnt);
+	return act_send(&act);
 }
 
 /* Identities of this process's own open handles, for the watch set: `generation` can't be had from user space everywhere. */
@@ -262,134 +305,5 @@ int file_identities(struct bpf_iter__task_file *ctx)
 	identity.fd = ctx->fd;
 	inode_key(&identity.key, file->f_inode);
 	bpf_seq_write(ctx->meta->seq, &identity, sizeof(identity));
-	return 0;
-}
-
-/*
- * Where the kernel refuses the programs above: system call tracepoints, which put
- * every system call of the machine on the slow path. The table look-up comes first;
- * it is what all others pay.
- *
- * TP_PROTO(struct pt_regs *regs, long id) -- include/trace/events/syscalls.h
- */
-SEC("tp_btf/sys_enter")
-int BPF_PROG(file_tracepoint_enter, struct pt_regs *regs, long id)
-{
-	bool compat = syscall_is_compat();
-	__u32 call = file_call(id, compat);
-	const char *name;
-	int directory = AT_FDCWD;
-	__u64 word;
-
-	if (call == CALL_CLOSE || call == CALL_REPLACE) {
-		struct file *file;
-
-		if (!(settings.file_operations & HV_OPERATION_CLOSE))
-			return 0;
-		file = file_of_descriptor(call_argument(regs, compat, call == CALL_CLOSE ? 1 : 2));
-		return file ? handle_maybe_closed(file) : 0;
-	}
-	if (call == CALL_RENAME && settings.file_operations & HV_OPERATION_RENAME)
-		return spelled_rename(AT_FDCWD, (void *)call_argument(regs, compat, 1), AT_FDCWD, (void *)call_argument(regs, compat, 2));
-	if (call == CALL_RENAMEAT && settings.file_operations & HV_OPERATION_RENAME)
-		return spelled_rename(call_argument(regs, compat, 1), (void *)call_argument(regs, compat, 2), call_argument(regs, compat, 3),
-				      (void *)call_argument(regs, compat, 4));
-	if ((call != CALL_UNLINK && call != CALL_UNLINKAT) || !(settings.file_operations & HV_OPERATION_DELETE))
-		return 0;
-	if (call == CALL_UNLINK) {
-		name = (void *)call_argument(regs, compat, 1);
-	} else {
-		if (call_argument(regs, compat, 3) & AT_REMOVEDIR)
-			return 0;
-		directory = call_argument(regs, compat, 1);
-		name = (void *)call_argument(regs, compat, 2);
-	}
-	word = judge_spelled(directory, name);
-	if (word != UNDECIDED && !watch_hit(word))
-		return 0;
-	return spelled_begins(HV_FILE_DELETE, word, directory, name);
-}
-
-/* TP_PROTO(struct pt_regs *regs, long ret) -- include/trace/events/syscalls.h */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(file_tracepoint_exit, struct pt_regs *regs, long result)
-{
-	bool compat = syscall_is_compat();
-	__u32 call = file_call(syscall_number(regs), compat);
-	struct file *file;
-	__u64 word;
-
-	if (!call)
-		return 0;
-	if (call == CALL_OPEN) {
-		if (result < 0 || !(settings.file_operations & HV_OPERATION_CREATE))
-			return 0;
-		file = file_of_descriptor(result);
-		if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_CREATED))
-			return 0;
-		word = judge_name(BPF_CORE_READ(file, f_path.dentry, d_parent));
-		return watch_hit(word) ? file_created(file, word) : 0;
-	}
-	if (call == CALL_WRITE_1 || call == CALL_WRITE_3 || call == CALL_ALLOCATE) {
-		struct inode *inode;
-
-		if (!(settings.file_operations & HV_OPERATION_WRITE) || (call == CALL_ALLOCATE ? result != 0 : result <= 0))
-			return 0;
-		file = file_of_descriptor(call_argument(regs, compat, call == CALL_WRITE_3 ? 3 : 1));
-		if (!file)
-			return 0;
-		inode = BPF_CORE_READ(file, f_inode);
-		if ((BPF_CORE_READ(inode, i_mode) & 0170000) != 0100000)
-			return 0;
-		word = judge_kept(inode, BPF_CORE_READ(file, f_path.dentry));
-		return watch_hit(word) ? file_changed(file, word, true) : 0;
-	}
-	if (call < CALL_RENAME)
-		return 0;
-	/* What moved is not known here: nothing that is kept of inodes counts any more. */
-	if ((call == CALL_RENAME || call == CALL_RENAMEAT) && !result)
-		count(&watch_epoch);
-	return result_of_pending(result);
-}
-
-#define DESCRIPTORS_LOOKED_AT 256
-#define DESCRIPTORS_CLOSED 16
-
-/* The first descriptor from `from` on whose handle is in the table, or -1. Global, so that the verifier walks its loop once. */
-__noinline int next_changed(int from)
-{
-	for (int round = 0; round < DESCRIPTORS_LOOKED_AT; round++) {
-		int descriptor = from + round;
-		struct handle_key key = { .file = (__u64)file_of_descriptor(descriptor) };
-
-		if (key.file && bpf_map_lookup_elem(&hv_handles, &key))
-			return descriptor;
-	}
-	return -1;
-}
-
-/*
- * A process that leaves without closing: its files are still there at this point
- * (do_exit() calls exit_files() later). Looked through only where it has changed a
- * watched file.
- *
- * TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h
- */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(file_tracepoint_process_exit, struct task_struct *task)
-{
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	int descriptor = 0;
-
-	if (BPF_CORE_READ(task, signal, live.counter) != 0 || !bpf_map_lookup_elem(&hv_writers, &pid))
-		return 0;
-	bpf_map_delete_elem(&hv_writers, &pid);
-	for (int closed = 0; closed < DESCRIPTORS_CLOSED; closed++) {
-		descriptor = next_changed(descriptor);
-		if (descriptor < 0)
-			break;
-		handle_maybe_closed(file_of_descriptor(descriptor));
-		descriptor++;
-	}
 	return 0;
 }

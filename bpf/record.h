@@ -50,6 +50,7 @@ struct hv_string {
 #define HV_STRING_DELETED 2     /* the object has no name any more; this was the last one */
 #define HV_STRING_UNREACHABLE 4 /* the walk did not end at the root of a mount namespace */
 #define HV_STRING_FAULT 8       /* the memory it lies in could not be read, in whole or in part */
+#define HV_STRING_SUFFIX 16     /* not carried: it is the last `length` bytes of the next slot's string */
 
 /* The process that acts; for an exec the process as it is after it, for a fork the child. */
 struct hv_actor {
@@ -137,29 +138,72 @@ struct hv_exit {
 
 enum hv_file_action {
 	HV_FILE_CREATE = 1,
-	HV_FILE_WRITE = 2,  /* the first change through a handle, or the totals (HV_FILE_CLOSED) */
+	HV_FILE_WRITE = 2,       /* the first change through a handle, or the totals (HV_FILE_CLOSED); value: bytes, value_2: offset, with files.detail */
 	HV_FILE_RENAME = 3,
 	HV_FILE_DELETE = 4,
+	HV_FILE_TRUNCATE = 5,    /* value: the new size, all ones where it is not known (hv_result may) */
+	HV_FILE_LINK = 6,        /* TARGET_* is the new name */
+	HV_FILE_SYMLINK = 7,     /* TEXT: what it points to */
+	HV_FILE_MKDIR = 8,       /* value: mode asked for */
+	HV_FILE_RMDIR = 9,
+	HV_FILE_MKNOD = 10,      /* value: mode asked for, with its type; value_2: device, as st_dev of hv_object */
+	HV_FILE_CHMOD = 11,      /* value: mode asked for */
+	HV_FILE_CHOWN = 12,      /* value: uid, value_2: gid, as the initial user namespace has them; all ones: not changed */
+	HV_FILE_UTIMES = 13,
+	HV_FILE_SETXATTR = 14,   /* TEXT: name of the attribute; value: bytes of its value */
+	HV_FILE_REMOVEXATTR = 15, /* TEXT: name */
+	HV_FILE_SETFLAGS = 16,   /* value: FS_*_FL asked for (linux/fs.h), value_2: those before; all ones where not known */
+	HV_FILE_MMAP_WRITE = 17, /* a shared mapping that can be stored to */
+	HV_FILE_MOUNT = 18,      /* the path is the mount point; TEXT: source, TEXT_2: type; value: MS_*, value_2: enum hv_mount */
+	HV_FILE_UMOUNT = 19,
+	HV_FILE_PARAMETER = 20,  /* a write below /proc/sys; value: bytes */
+	HV_FILE_ACTIONS,
+};
+
+enum hv_mount {
+	HV_MOUNT_NEW = 0,
+	HV_MOUNT_BIND = 1,
+	HV_MOUNT_MOVE = 2, /* or put in place what open_tree or fsmount made */
+	HV_MOUNT_REMOUNT = 3,
+	HV_MOUNT_PROPAGATION = 4,
+	HV_MOUNT_PIVOT_ROOT = 5,
 };
 
 /* hv_header.flags of a file record */
 #define HV_FILE_OPEN 1       /* write: the handle is still open */
 #define HV_FILE_CLOSED 2     /* write: totals at the last close */
-#define HV_FILE_IO_URING 4   /* done by an io_uring worker for the actor */
+#define HV_FILE_IO_URING 4   /* done by a worker for the process that made the ring, which is the actor */
 #define HV_FILE_PENDING 8    /* the result follows in a hv_result of the same operation and tid */
 #define HV_FILE_SPELLED 16   /* INNER and ACTOR are the directory that NAME is relative to, NAME as the caller spelled it */
 #define HV_FILE_TARGET_SPELLED 32 /* the same for TARGET_* and TARGET_NAME */
 #define HV_FILE_EXCHANGE 64  /* rename: RENAME_EXCHANGE */
 #define HV_FILE_REFINE 128   /* the watch entry that hit is the parent of names that user space must compare */
 #define HV_FILE_CANARY 256   /* under the canary's own watch entry */
+#define HV_FILE_EVICTED 512  /* write: totals so far of a handle that made room for another in the table */
+
+/* hv_file.via: ways in which something was written, so far. */
+#define HV_VIA_WRITE 1       /* write(2) and its like */
+#define HV_VIA_MMAP 2        /* a store through a mapping */
+#define HV_VIA_IO_URING 4
+#define HV_VIA_AIO 8
+#define HV_VIA_SENDFILE 16
+#define HV_VIA_SPLICE 32
+#define HV_VIA_COPY 64       /* copy_file_range */
+#define HV_VIA_REFLINK 128
+#define HV_VIA_FALLOCATE 256
+#define HV_VIA_TRUNCATE 512
+#define HV_VIA_KERNEL 1024   /* the kernel for another (nfsd, loop device) */
+#define HV_VIA_OTHER 2048
 
 enum hv_file_string {
 	HV_FILE_INNER,        /* path inside the file system, from its root */
 	HV_FILE_ACTOR,        /* path in the actor's mount namespace; empty where the hook has no mount */
-	HV_FILE_TARGET_INNER, /* where it went (rename) */
+	HV_FILE_TARGET_INNER, /* where it went (rename, link) */
 	HV_FILE_TARGET_ACTOR,
 	HV_FILE_NAME,         /* only with HV_FILE_SPELLED */
 	HV_FILE_TARGET_NAME,  /* only with HV_FILE_TARGET_SPELLED */
+	HV_FILE_TEXT,         /* by action */
+	HV_FILE_TEXT_2,
 	HV_FILE_STRINGS,
 };
 
@@ -171,19 +215,25 @@ struct hv_file {
 	__u64 operation;   /* with HV_FILE_PENDING: pairs with hv_result */
 	__u64 operations;  /* write: changes so far through this handle by this process */
 	__u64 size_before; /* write: bytes before the first change; all ones: not known (the hook runs after it) */
-	__u64 first, last; /* write: CLOCK_BOOTTIME ns of the first and the last change */
+	__u64 first, last; /* write: CLOCK_BOOTTIME ns of the first and the last change; last is right to a tick of the kernel's clock */
+	__u64 value, value_2; /* by action, see hv_file_action */
 	__u32 action;      /* enum hv_file_action */
 	__s32 error;       /* 0 or a negative errno */
 	__u32 watch;       /* user space's number of the watch entry that decided; 0: not decided in the kernel */
 	__u32 directory_device; /* device of the directory a spelled name is relative to */
+	__u32 via;         /* HV_VIA_* */
+	__u32 reserved;
 	struct hv_string strings[HV_FILE_STRINGS];
 };
 
+/* How the operation of an hv_file with HV_FILE_PENDING ended. */
 struct hv_result {
 	struct hv_header header;
 	__u64 operation;
 	__u32 tid;
-	__s32 error; /* 0 or a negative errno */
+	__s32 error;  /* 0 or a negative errno */
+	__u64 value;  /* in place of hv_file.value, where it is not all ones */
+	struct hv_object object; /* what is there now; all 0 where it is not known */
 };
 
 enum hv_module_action {
@@ -245,9 +295,11 @@ struct hv_inode_key {
 #define HV_WATCH_IGNORE 2   /* what lies below is not */
 #define HV_WATCH_CHILDREN 4 /* only its direct children; user space compares names (HV_FILE_REFINE) */
 #define HV_WATCH_CANARY 8
+/* Above those, a bit for each action that is not wanted. */
+#define HV_WATCH_UNWANTED(action) (1U << (7 + (action)))
 
 struct hv_watch {
-	__u32 policy; /* HV_WATCH_* */
+	__u32 policy; /* HV_WATCH_*, HV_WATCH_UNWANTED() */
 	__u32 entry;  /* user space's number, from 1 */
 };
 
@@ -256,6 +308,32 @@ struct hv_identity {
 	__u32 fd;
 	__u32 reserved;
 	struct hv_inode_key key;
+};
+
+/*
+ * Functions whose arguments stand elsewhere on other kernels: where their dentry is, and
+ * their result behind the last one; from BTF.
+ */
+enum hv_shifting {
+	HV_AT_NOTIFY_CHANGE,
+	HV_AT_SETATTR,     /* security_inode_setattr and its LSM hook */
+	HV_AT_SETXATTR,    /* security_inode_setxattr */
+	HV_AT_REMOVEXATTR, /* security_inode_removexattr */
+	HV_AT_VFS_SETXATTR,
+	HV_AT_VFS_REMOVEXATTR,
+	HV_AT_SET_ACL,     /* security_inode_set_acl */
+	HV_AT_REMOVE_ACL,
+	HV_AT_VFS_SET_ACL,
+	HV_AT_VFS_REMOVE_ACL,
+	HV_AT_FILEATTR,    /* vfs_fileattr_set */
+	HV_AT_VFS_LINK,
+	HV_AT_VFS_SYMLINK,
+	HV_AT_VFS_MKDIR,
+	HV_AT_VFS_RMDIR,
+	HV_AT_VFS_MKNOD,
+	HV_AT_VFS_CREATE,
+	HV_AT_VFS_UNLINK,
+	HV_AT_MAX = 20,
 };
 
 /* What user space writes before it loads the programs; the verifier prunes by it. */
@@ -268,8 +346,10 @@ struct hv_settings {
 	__u32 file_operations; /* HV_OPERATION_*: what the tracepoint style has to show of files */
 	__u32 verdict_mask;    /* entries of the map of verdicts, a power of two, less one */
 	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
-	__u32 unlink_arguments; /* how many vfs_unlink() has, from BTF: its result stands behind them */
-	__u32 reserved;
+	__u32 handle_mask;     /* sets of the table of handles, a power of two, less one */
+	__u32 unstamped_tmpfs; /* fallocate sets no time stamps on tmpfs (5.10) */
+	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
+	__u8 result_at[HV_AT_MAX];
 };
 
 #define HV_OPERATION_CREATE 1
@@ -277,6 +357,12 @@ struct hv_settings {
 #define HV_OPERATION_CLOSE 4
 #define HV_OPERATION_RENAME 8
 #define HV_OPERATION_DELETE 16
+#define HV_OPERATION_NAME 32      /* link, symlink, mkdir, rmdir, mknod */
+#define HV_OPERATION_ATTRIBUTE 64 /* chmod, chown, utimes, truncate */
+#define HV_OPERATION_EXTENDED 128
+#define HV_OPERATION_FLAGS 256
+#define HV_OPERATION_MAP 512
+#define HV_OPERATION_MOUNT 1024
 
 #define HV_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": update the size here and in KernelABITests")
 HV_ASSERT_SIZE(struct hv_header, 32);
@@ -287,14 +373,14 @@ HV_ASSERT_SIZE(struct hv_credentials, 32);
 HV_ASSERT_SIZE(struct hv_exec, 32 + 144 + 48 + 48 + 32 + 16 + 24);
 HV_ASSERT_SIZE(struct hv_fork, 32 + 144 + 16);
 HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
-HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24);
-HV_ASSERT_SIZE(struct hv_result, 48);
+HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
+HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
 HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
 HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 48);
+HV_ASSERT_SIZE(struct hv_settings, 48 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

@@ -32,17 +32,23 @@ package struct Keys: Sendable {
     // MARK: files
 
     package let filesWatch = Key(
-        "files.watch", .paths(atLeast: 1),
-        default: [
-            "/boot", "/etc", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local", "/lib/modules", "/root/.ssh", "/opt", "/var/spool/cron",
-        ],
+        "files.watch", .watchEntries(), default: [],
         """
-        Trees and single files whose changes become events.
+        Trees and single files whose changes become events, beside those of files.profiles. An entry is a path or a pattern, or \
+        {path: PATH, actions: [ACTION, ...]} to have only some actions of it as events. In a pattern, * and ? match within a name, [a-z] one character, \
+        {a,b} either, and ** any number of folders; what a pattern matches is watched with all below it. A backslash takes the next character as it is. \
+        Names that don't exist yet are waited for.
         """)
     package let filesIgnore = Key(
-        "files.ignore", .paths(), default: [],
+        "files.ignore", .watchEntries(withActions: false), default: [],
         """
-        Trees and single files below watched trees that are not watched. The nearest entry above a file decides.
+        Trees, single files and patterns below watched trees that are not watched. The nearest entry above a file decides.
+        """)
+    package let filesProfiles = Key(
+        "files.profiles", .profiles(), default: .automatic,
+        """
+        Built-in lists of what matters on a server. auto: each whose mechanism is installed here (config show lists them, with why and with their paths); \
+        none; or a list of names, which are watched whether they are installed or not.
         """)
     package let filesReportEvery = Key(
         "files.report_every", .duration(.seconds(1)...(.seconds(86_400))), default: .seconds(30),

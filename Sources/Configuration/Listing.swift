@@ -1,7 +1,10 @@
 extension Settings {
     /// All of the settings as a configuration file: every key with its documentation, its type, its default and where its value came from. Reading
     /// it gives the same settings.
-    package var yaml: String {
+    package var yaml: String { yaml(profiles: []) }
+
+    /// - Parameter profiles: what `Profile.states` found, listed below their key.
+    package func yaml(profiles: [ProfileState]) -> String {
         var result = "# The configuration in force. This is a valid configuration file itself.\n"
         for section in Keys.sections {
             result += "\n\(section):\n"
@@ -9,7 +12,19 @@ extension Settings {
                 let about = "Type: \(key.typeDescription). Default: \(key.defaultText.inline)."
                 for line in wrapped(key.documentation) + wrapped(about) + ["From: \(origin(of: key))"] { result += "  # \(line)\n" }
                 result += lines(key.leaf, text(of: key))
+                if key.name == Keys.table.filesProfiles.name { result += profiles.map(lines).joined() }
             }
+        }
+        return result
+    }
+
+    /// As comments: on or off, why, and the paths.
+    private func lines(_ state: ProfileState) -> String {
+        var result = printable("  # \(state.profile.name): \(state.isOn ? "on" : "off"), \(state.why)") + "\n"
+        guard state.isOn else { return result }
+        let kinds = [("", state.profile.watch), ("without writes: ", state.profile.variable), ("ignored: ", state.profile.ignore)]
+        for (kind, paths) in kinds where !paths.isEmpty {
+            for line in wrapped(kind + paths.joined(separator: " ")) { result += printable("  #     " + line) + "\n" }
         }
         return result
     }

@@ -13,7 +13,7 @@ func oneValue(_ tree: Tree, _ expected: String) throws(Complaint) -> String {
     return text
 }
 
-private func items(_ tree: Tree, _ expected: String) throws(Complaint) -> [Tree] {
+func items(_ tree: Tree, _ expected: String) throws(Complaint) -> [Tree] {
     guard case .list(let items) = tree.content else {
         var example = "a \(expected)"
         if case .text(let text, _) = tree.content { example = "[\(printable(text))] for a list of one" }
@@ -35,7 +35,7 @@ extension ValueType where Value: CaseIterable & RawRepresentable, Value.RawValue
         }
     }
 
-    fileprivate static func word(_ tree: Tree) throws(Complaint) -> Value {
+    static func word(_ tree: Tree) throws(Complaint) -> Value {
         let words = Value.allCases.map(\.rawValue)
         let text = try oneValue(tree, "one of " + words.joined(separator: ", "))
         if let value = Value(rawValue: text) { return value }
@@ -66,48 +66,4 @@ extension ValueType {
             .list($0.map(\.rawValue))
         }
     }
-}
-
-// MARK: - Paths
-
-extension ValueType<[String]> {
-    /// Absolute paths without `.` and `..`, each once; slashes that mean nothing are dropped.
-    static func paths(atLeast minimum: Int = 0) -> Self {
-        let description = "list of absolute paths" + (minimum > 0 ? "; at least \(minimum)" : "")
-        return ValueType(description: description) { tree throws(Complaint) in
-            var paths: [String] = []
-            var found: Set<String> = []
-            for item in try items(tree, description) {
-                let path = try absolutePath(item)
-                guard found.insert(path).inserted else {
-                    throw Complaint(item.position, "\(quoted(path)) is there twice", hint: "remove one")
-                }
-                paths.append(path)
-            }
-            guard paths.count >= minimum else {
-                throw Complaint(tree.position, "the list is empty", hint: "name at least \(minimum)")
-            }
-            return paths
-        } render: {
-            .list($0.map(yamlScalar))
-        }
-    }
-}
-
-/// Linux's PATH_MAX less the NUL (include/uapi/linux/limits.h).
-private let longestPath = 4095
-
-private func absolutePath(_ tree: Tree) throws(Complaint) -> String {
-    let text = try oneValue(tree, "an absolute path")
-    guard text.hasPrefix("/"), !tree.isNull else {
-        throw Complaint(tree.position, "\(quoted(text)) is not an absolute path", hint: "begin it with /")
-    }
-    guard !text.utf8.contains(0), text.utf8.count <= longestPath else {
-        throw Complaint(tree.position, "\(quoted(text)) can't be a path", hint: "no path has a NUL or more than \(longestPath) bytes")
-    }
-    let components = text.split(separator: "/")
-    guard !components.contains("."), !components.contains("..") else {
-        throw Complaint(tree.position, "\(quoted(text)) has . or .. in it", hint: "write the path without them")
-    }
-    return "/" + components.joined(separator: "/")
 }

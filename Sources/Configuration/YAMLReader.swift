@@ -5,7 +5,7 @@ import Yams
 /// What YAML has beyond plain data is refused: anchors and aliases (a few lines of them expand to gigabytes), tags, several documents.
 enum YAMLReader {
     /// Bytes of the largest file that is read.
-    static let largestFile = 1 << 20
+    static let largestFile = 8 << 20
     /// Levels of nesting; the configuration has three.
     private static let deepest = 16
 

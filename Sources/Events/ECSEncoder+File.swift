@@ -27,24 +27,30 @@ extension ECSEncoder {
             string(target.bytes, .fileTargetPath, &cursor)
             cursor.put("\",")
         }
-        let object = view.object
+        let object = view.object(after: action, outcome, resolution)
         if object.inode != 0 {
             Self.write(object, &cursor)
             cursor.put("\"mtime\":\"")
             times.write(nanoseconds: Int64(bitPattern: object.mtime), &cursor)
             cursor.put("\",")
+        } else {
+            Self.type(object.mode, &cursor)
+            // By a name alone the length is known all the same.
+            if action == .truncate, case .success = outcome, object.size != .max {
+                cursor.put("\"size\":")
+                cursor.long(object.size)
+                cursor.put(",")
+            }
         }
         cursor.closeObject()
 
         own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
         cursor.put("}")
         description(view, path, &cursor)
-        if action == .rename { victim(view, target, &cursor) }
-        if action == .write {
-            changes(view, &cursor)
-        } else if header.has(HV_FILE_IO_URING) {
-            cursor.put(",\"write\":{\"via\":\"io_uring\"}")
-        }
+        if action == .rename || action == .link || action == .symlink { victim(view, target, &cursor) }
+        written(view, action, &cursor)
+        changed(view, action, &cursor)
+        if action == .mount || action == .umount { mounted(view, action, &cursor) }
         finish(&cursor)
         writer.commit(cursor)
         return true
@@ -88,17 +94,27 @@ extension ECSEncoder {
         cursor.quoted(object.uid)
         cursor.put(",\"gid\":")
         cursor.quoted(object.gid)
-        cursor.put(",\"size\":")
-        cursor.long(object.size)
-        switch object.mode & UInt32(S_IFMT) {
-        case UInt32(S_IFREG): cursor.put(",\"type\":\"file\",")
-        case UInt32(S_IFDIR): cursor.put(",\"type\":\"dir\",")
-        case UInt32(S_IFLNK): cursor.put(",\"type\":\"symlink\",")
-        case UInt32(S_IFCHR): cursor.put(",\"type\":\"character\",")
-        case UInt32(S_IFBLK): cursor.put(",\"type\":\"block\",")
-        case UInt32(S_IFIFO): cursor.put(",\"type\":\"fifo\",")
-        case UInt32(S_IFSOCK): cursor.put(",\"type\":\"socket\",")
-        default: cursor.put(",")
+        // All ones: not known.
+        if object.size != .max {
+            cursor.put(",\"size\":")
+            cursor.long(object.size)
+        }
+        cursor.put(",")
+        type(object.mode, &cursor)
+    }
+
+    /// `type` of a `st_mode`, with a comma behind it.
+    @inline(__always)
+    static func type(_ mode: UInt32, _ cursor: inout Cursor) {
+        switch mode & UInt32(S_IFMT) {
+        case UInt32(S_IFREG): cursor.put("\"type\":\"file\",")
+        case UInt32(S_IFDIR): cursor.put("\"type\":\"dir\",")
+        case UInt32(S_IFLNK): cursor.put("\"type\":\"symlink\",")
+        case UInt32(S_IFCHR): cursor.put("\"type\":\"character\",")
+        case UInt32(S_IFBLK): cursor.put("\"type\":\"block\",")
+        case UInt32(S_IFIFO): cursor.put("\"type\":\"fifo\",")
+        case UInt32(S_IFSOCK): cursor.put("\"type\":\"socket\",")
+        default: break
         }
     }
 
@@ -125,7 +141,8 @@ extension ECSEncoder {
         if cursor.position == open { cursor = empty } else { cursor.closeObject() }
     }
 
-    /// `hypervigil.target`: the same of where it went, and the inode that was there before.
+    /// `hypervigil.target`: the same of where it went, and the inode that was there before; of a symbolic link only whether what
+    /// it points to is whole.
     @inline(__always)
     private mutating func victim(_ view: borrowing FileView, _ path: DescribedPath, _ cursor: inout Cursor) {
         let empty = cursor
@@ -167,27 +184,6 @@ extension ECSEncoder {
             cursor.put("\",")
         }
     }
-
-    /// `hypervigil.write`.
-    @inline(__always)
-    private mutating func changes(_ view: borrowing FileView, _ cursor: inout Cursor) {
-        let header = view.header
-        cursor.put(",\"write\":{\"operations\":")
-        cursor.long(view.operations)
-        if view.sizeBefore != .max {
-            cursor.put(",\"size_before\":")
-            cursor.long(view.sizeBefore)
-        }
-        cursor.put(",\"first\":\"")
-        time(view.first, &cursor)
-        cursor.put("\",\"last\":\"")
-        time(view.last, &cursor)
-        cursor.put("\"")
-        // The hooks are behind all ways of writing and tell only this one apart.
-        if header.has(HV_FILE_IO_URING) { cursor.put(",\"via\":\"io_uring\"") }
-        if header.has(HV_FILE_OPEN) { cursor.put(",\"open\":true") } else if header.has(HV_FILE_CLOSED) { cursor.put(",\"open\":false") }
-        cursor.put("}")
-    }
 }
 
 extension Action {
@@ -197,6 +193,22 @@ extension Action {
         case HV_FILE_WRITE.rawValue: self = .write
         case HV_FILE_RENAME.rawValue: self = .rename
         case HV_FILE_DELETE.rawValue: self = .delete
+        case HV_FILE_TRUNCATE.rawValue: self = .truncate
+        case HV_FILE_LINK.rawValue: self = .link
+        case HV_FILE_SYMLINK.rawValue: self = .symlink
+        case HV_FILE_MKDIR.rawValue: self = .mkdir
+        case HV_FILE_RMDIR.rawValue: self = .rmdir
+        case HV_FILE_MKNOD.rawValue: self = .mknod
+        case HV_FILE_CHMOD.rawValue: self = .chmod
+        case HV_FILE_CHOWN.rawValue: self = .chown
+        case HV_FILE_UTIMES.rawValue: self = .utimes
+        case HV_FILE_SETXATTR.rawValue: self = .setxattr
+        case HV_FILE_REMOVEXATTR.rawValue: self = .removexattr
+        case HV_FILE_SETFLAGS.rawValue: self = .setflags
+        case HV_FILE_MMAP_WRITE.rawValue: self = .mmapWrite
+        case HV_FILE_MOUNT.rawValue: self = .mount
+        case HV_FILE_UMOUNT.rawValue: self = .umount
+        case HV_FILE_PARAMETER.rawValue: self = .kernelParameter
         default: return nil
         }
     }
@@ -206,6 +218,27 @@ extension FileView {
     /// As the record has it, before a result is joined.
     var recordedOutcome: Outcome {
         error == 0 && header.has(HV_FILE_PENDING) ? .unknown : Outcome(error: error)
+    }
+
+    /// The object as the act left it, as far as that is known. Of one that was to be made and is not known, the type alone.
+    @inline(__always)
+    func object(after action: Action, _ outcome: Outcome, _ resolution: borrowing Resolution) -> hv_object {
+        var object = resolution.object.inode != 0 ? resolution.object : self.object
+        switch action {
+        case .truncate:
+            if resolution.value != .max {
+                object.size = resolution.value
+            } else if resolution.object.inode == 0 {
+                // The record has the size before; one that was refused stays what it was.
+                if case .failure = outcome { break }
+                object.size = value
+            }
+        case .mkdir where object.inode == 0: object.mode = UInt32(S_IFDIR)
+        case .symlink where object.inode == 0: object.mode = UInt32(S_IFLNK)
+        case .mknod where object.inode == 0: object.mode = UInt32(truncatingIfNeeded: value)
+        default: break
+        }
+        return object
     }
 }
 

@@ -41,9 +41,11 @@ extension JoinedPaths {
             spelled: view.header.has(HV_FILE_SPELLED), target: false)
     }
 
+    /// Where it went, or what a symbolic link points to, as that is written in it.
     @inline(__always)
     func target(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
-        describe(
+        if view.action == HV_FILE_SYMLINK.rawValue { return DescribedPath(bytes: borrowed(view.text), flags: view.flags(of: HV_FILE_TEXT)) }
+        return describe(
             host: resolution.targetPath, resolution.targetPathFlags, actor: borrowed(view.targetActorPath),
             view.flags(of: HV_FILE_TARGET_ACTOR), inner: borrowed(view.targetInner), view.flags(of: HV_FILE_TARGET_INNER),
             name: borrowed(view.targetName), spelled: view.header.has(HV_FILE_TARGET_SPELLED), target: true)

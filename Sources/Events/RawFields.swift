@@ -6,6 +6,7 @@ enum RawField: Int, CaseIterable {
     case pathActor, pathInner, pathSpelled
     case targetActor, targetInner, targetSpelled
     case moduleName, moduleArgs, moduleHint
+    case changeXattr, mountSource, mountType
 
     /// The field's name, one component after the other; "" behind the last.
     var components: (StaticString, StaticString, StaticString, StaticString) {
@@ -33,6 +34,9 @@ enum RawField: Int, CaseIterable {
         case .moduleName: ("hypervigil", "module", "name", "")
         case .moduleArgs: ("hypervigil", "module", "args", "")
         case .moduleHint: ("hypervigil", "module", "file_hint", "")
+        case .changeXattr: ("hypervigil", "change", "xattr", "")
+        case .mountSource: ("hypervigil", "mount", "source", "")
+        case .mountType: ("hypervigil", "mount", "type", "")
         }
     }
 

@@ -13,10 +13,10 @@ public struct TextRenderer: ~Copyable {
     private let userName: (UInt32) -> String?
     private var clock = LocalClock()
     /// What is being put together for the last column, already printable.
-    private var object = ByteWriter(capacity: 4096)
-    private var second = ByteWriter(capacity: 4096)
+    var object = ByteWriter(capacity: 4096)
+    var second = ByteWriter(capacity: 4096)
     private var user = ByteWriter(capacity: 256)
-    private let joined = JoinedPaths()
+    let joined = JoinedPaths()
 
     static let actionColumns = 14
     static let userColumns = 10
@@ -55,8 +55,9 @@ public struct TextRenderer: ~Copyable {
             line(header, view.actor, .exit, .success, into: &writer)
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record), let action = Action(fileAction: view.action) else { return false }
-            describe(view, resolution)
-            line(header, view.actor, action, resolution.outcome ?? view.recordedOutcome, into: &writer)
+            let outcome = resolution.outcome ?? view.recordedOutcome
+            describe(view, action, outcome, resolution)
+            line(header, view.actor, action, outcome, into: &writer)
         case HV_KIND_MODULE.rawValue:
             guard let view = ModuleView(record), let action = Action(moduleAction: view.action) else { return false }
             describe(view, action, resolution)
@@ -75,7 +76,7 @@ public struct TextRenderer: ~Copyable {
         cursor.pad(Self.userColumns + 1)
         cursor.put("hypervigil")
         cursor.pad(Self.processColumns - 10 + 1)
-        write(object: room(outcome: 0), &cursor)
+        write(object: room(event.action, outcome: 0), &cursor)
         cursor.put("\n")
         writer.commit(cursor)
     }
@@ -101,16 +102,16 @@ public struct TextRenderer: ~Copyable {
 
         switch outcome {
         case .success:
-            write(object: room(outcome: 0), &cursor)
+            write(object: room(action, outcome: 0), &cursor)
         case .failure(let number):
             // No name is longer than EPROTONOSUPPORT.
-            write(object: room(outcome: 16), &cursor)
+            write(object: room(action, outcome: 16), &cursor)
             cursor.put("  ")
             style(red, &cursor)
             ErrnoNames.write(number, &cursor)
             style(plain, &cursor)
         case .unknown:
-            write(object: room(outcome: 16), &cursor)
+            write(object: room(action, outcome: 16), &cursor)
             if action != .moduleRequest { cursor.put("  result unknown") }
         }
         cursor.put("\n")
@@ -126,12 +127,15 @@ public struct TextRenderer: ~Copyable {
         style(action.color, &cursor)
         cursor.copy(action.name.utf8Start, action.name.utf8CodeUnitCount)
         style(plain, &cursor)
-        cursor.pad(Self.actionColumns - action.name.utf8CodeUnitCount + 1)
+        cursor.pad(Self.columns(action) - action.name.utf8CodeUnitCount + 1)
     }
 
+    /// One name is longer than its column, and moves the rest of its line.
+    private static func columns(_ action: Action) -> Int { max(actionColumns, action.name.utf8CodeUnitCount) }
+
     /// Columns left for the object.
-    private func room(outcome: Int) -> Int? {
-        let before = LocalClock.columns + 2 + Self.actionColumns + 1 + Self.userColumns + 1 + Self.processColumns + 1
+    private func room(_ action: Action, outcome: Int) -> Int? {
+        let before = LocalClock.columns + 2 + Self.columns(action) + 1 + Self.userColumns + 1 + Self.processColumns + 1
         return width.map { max($0 - before - outcome, 24) }
     }
 
@@ -200,11 +204,6 @@ public struct TextRenderer: ~Copyable {
         if view.dumpedCore { object.appendPrintable(", core dumped") }
     }
 
-    private mutating func describe(_ view: borrowing FileView, _ resolution: borrowing Resolution) {
-        object.appendPath(joined.path(view, resolution))
-        second.appendPath(joined.target(view, resolution))
-    }
-
     private mutating func describe(_ view: borrowing ModuleView, _ action: Action, _ resolution: borrowing Resolution) {
         object.appendPrintable(borrowed(view.name))
         guard action == .moduleLoad else { return }
@@ -233,8 +232,10 @@ extension Action {
         switch self {
         case .exec: "\u{1b}[32m"
         case .fork, .exit: "\u{1b}[2m"
-        case .create, .write, .rename, .delete: "\u{1b}[33m"
-        case .moduleLoad, .moduleUnload, .moduleRequest: "\u{1b}[35m"
+        case .create, .write, .truncate, .rename, .delete, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .utimes, .setxattr,
+            .removexattr, .setflags, .mmapWrite, .mount, .umount:
+            "\u{1b}[33m"
+        case .moduleLoad, .moduleUnload, .moduleRequest, .kernelParameter: "\u{1b}[35m"
         case .start, .stop: "\u{1b}[36m"
         case .lost, .degraded: "\u{1b}[31m"
         }
@@ -252,7 +253,7 @@ extension Cursor {
 }
 
 extension ByteWriter {
-    fileprivate mutating func appendPrintable(_ bytes: UnsafeRawBufferPointer) {
+    mutating func appendPrintable(_ bytes: UnsafeRawBufferPointer) {
         var cursor = reserve(Printable.expansion * bytes.count)
         Printable.write(bytes, &cursor)
         commit(cursor)
@@ -264,7 +265,7 @@ extension ByteWriter {
     }
 
     /// A path, with what is to be said of it.
-    fileprivate mutating func appendPath(_ path: DescribedPath) {
+    mutating func appendPath(_ path: DescribedPath) {
         if path.flags.contains(.truncated) { appendPrintable(".../") }
         appendPrintable(path.bytes)
         if path.flags.contains(.deleted) { appendPrintable(" (deleted)") }

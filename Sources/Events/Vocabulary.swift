@@ -1,3 +1,4 @@
+public import KernelABI
 public import Rings
 
 /// What happened, in the words of the event contract, and where ECS 9 files it.
@@ -6,9 +7,13 @@ public import Rings
 /// |---|---|---|---|---|
 /// | exec, fork | event | process | start | a failed exec too: its outcome says so |
 /// | exit | event | process | end | |
-/// | create | event | file | creation | |
-/// | write, rename | event | file | change | |
-/// | delete | event | file | deletion | |
+/// | create, link, symlink, mkdir, mknod | event | file | creation | |
+/// | write, truncate, rename | event | file | change | |
+/// | chmod, chown, utimes, setxattr, removexattr, setflags | event | file | change | |
+/// | mmap-write | event | file | change | a mapping that can be stored to; whether something is, is another event |
+/// | mount, umount | event | file | change | another tree is seen under the name |
+/// | delete, rmdir | event | file | deletion | |
+/// | kernel-parameter | event | driver | change | ECS has no category for the kernel; its drivers come next to it |
 /// | module-load | event | driver | start | |
 /// | module-unload | event | driver | end | |
 /// | module-request | event | driver | info | the kernel asks; whether a load follows is another event |
@@ -20,14 +25,18 @@ public import Rings
 ///
 /// Not `pipeline_error` for lost: ECS means by it that the event at hand may be incomplete, and this one is whole.
 ///
-/// Severities are on a scale of 0 to 100, for sorting: 10 routine, 20 worth a look (an exec that failed, a module asked for),
-/// 40 a change of the kernel or the end of monitoring, 60 an exec without a file or a blind spot, 70 a loss.
+/// Severities are on a scale of 0 to 100, for sorting: 10 routine, 20 worth a look (an exec that failed, a module asked for, a
+/// mount), 40 a change of the kernel or the end of monitoring, 60 an exec without a file or a blind spot, 70 a loss.
 ///
 /// The outcome is that of the act. An exit took place, so it is a success whatever the exit code; losses and degradations
 /// have none, as ECS wants it for `info`.
 public enum Action: String, CaseIterable, Sendable {
     case exec, fork, exit
-    case create, write, rename, delete
+    case create, write, truncate, rename, delete, link, symlink, mkdir, rmdir, mknod
+    case chmod, chown, utimes, setxattr, removexattr, setflags
+    case mmapWrite = "mmap-write"
+    case mount, umount
+    case kernelParameter = "kernel-parameter"
     case moduleLoad = "module-load"
     case moduleUnload = "module-unload"
     case moduleRequest = "module-request"
@@ -43,6 +52,22 @@ public enum Action: String, CaseIterable, Sendable {
         case .write: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"write\""
         case .rename: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"rename\""
         case .delete: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"deletion\"],\"action\":\"delete\""
+        case .truncate: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"truncate\""
+        case .link: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"creation\"],\"action\":\"link\""
+        case .symlink: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"creation\"],\"action\":\"symlink\""
+        case .mkdir: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"creation\"],\"action\":\"mkdir\""
+        case .rmdir: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"deletion\"],\"action\":\"rmdir\""
+        case .mknod: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"creation\"],\"action\":\"mknod\""
+        case .chmod: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"chmod\""
+        case .chown: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"chown\""
+        case .utimes: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"utimes\""
+        case .setxattr: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"setxattr\""
+        case .removexattr: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"removexattr\""
+        case .setflags: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"setflags\""
+        case .mmapWrite: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"mmap-write\""
+        case .mount: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"mount\""
+        case .umount: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"umount\""
+        case .kernelParameter: "\"kind\":\"event\",\"category\":[\"driver\"],\"type\":[\"change\"],\"action\":\"kernel-parameter\""
         case .moduleLoad: "\"kind\":\"event\",\"category\":[\"driver\"],\"type\":[\"start\"],\"action\":\"module-load\""
         case .moduleUnload: "\"kind\":\"event\",\"category\":[\"driver\"],\"type\":[\"end\"],\"action\":\"module-unload\""
         case .moduleRequest: "\"kind\":\"event\",\"category\":[\"driver\"],\"type\":[\"info\"],\"action\":\"module-request\""
@@ -63,6 +88,22 @@ public enum Action: String, CaseIterable, Sendable {
         case .write: "write"
         case .rename: "rename"
         case .delete: "delete"
+        case .truncate: "truncate"
+        case .link: "link"
+        case .symlink: "symlink"
+        case .mkdir: "mkdir"
+        case .rmdir: "rmdir"
+        case .mknod: "mknod"
+        case .chmod: "chmod"
+        case .chown: "chown"
+        case .utimes: "utimes"
+        case .setxattr: "setxattr"
+        case .removexattr: "removexattr"
+        case .setflags: "setflags"
+        case .mmapWrite: "mmap-write"
+        case .mount: "mount"
+        case .umount: "umount"
+        case .kernelParameter: "kernel-parameter"
         case .moduleLoad: "module-load"
         case .moduleUnload: "module-unload"
         case .moduleRequest: "module-request"
@@ -76,9 +117,11 @@ public enum Action: String, CaseIterable, Sendable {
     /// `event.severity` where nothing in the event raises it.
     var severity: UInt32 {
         switch self {
-        case .exec, .fork, .exit, .create, .write, .rename, .delete, .start: 10
-        case .moduleRequest: 20
-        case .moduleLoad, .moduleUnload, .stop: 40
+        case .exec, .fork, .exit, .create, .write, .truncate, .rename, .delete, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .utimes,
+            .setxattr, .removexattr, .setflags, .mmapWrite, .start:
+            10
+        case .moduleRequest, .mount, .umount: 20
+        case .moduleLoad, .moduleUnload, .kernelParameter, .stop: 40
         case .degraded: 60
         case .lost: 70
         }
@@ -113,8 +156,20 @@ public struct Resolution {
     /// How the act ended, where that is known from elsewhere than the record (a joined `ResultView`, a result that never
     /// came). Nil: as the record says.
     public var outcome: Outcome?
+    /// What is there after the act (of a joined `ResultView`); all 0: not known, and the record's own is used.
+    public var object = hv_object()
+    /// In place of the record's `value` (of a joined `ResultView`); all ones: not known.
+    public var value = UInt64.max
     /// Number of this event among those made of one record, from 1; 0: the record makes one event.
     public var ordinal: UInt32 = 0
 
     public init() {}
+
+    /// What the result of an operation tells of it. There is no path in it.
+    @inline(__always)
+    public init(_ result: borrowing ResultView) {
+        outcome = Outcome(error: result.error)
+        object = result.object
+        value = result.value
+    }
 }

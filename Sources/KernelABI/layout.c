@@ -145,10 +145,13 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		N64(file.size_before);
 		N64(file.first);
 		N64(file.last);
+		N64(file.value);
+		N64(file.value_2);
 		N32(file.action);
 		N32(file.error);
 		N32(file.watch);
 		N32(file.directory_device);
+		N32(file.via);
 		strings = fill_strings(file.strings, HV_FILE_STRINGS, record + sizeof(file));
 		return finish(record, &file, sizeof(file), strings);
 	}
@@ -159,6 +162,8 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		N64(result.operation);
 		N32(result.tid);
 		N32(result.error);
+		N64(result.value);
+		fill_object(&result.object, next);
 		return finish(record, &result, sizeof(result), 0);
 	}
 	case HV_KIND_MODULE: {

@@ -1,11 +1,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "KernelABI.h"
@@ -13,6 +16,20 @@
 int hv_open_path(const char *path)
 {
 	return open(path, O_PATH | O_CLOEXEC);
+}
+
+int hv_set_flags_again(int descriptor)
+{
+	int flags;
+
+	if (ioctl(descriptor, FS_IOC_GETFLAGS, &flags))
+		return -1;
+	return ioctl(descriptor, FS_IOC_SETFLAGS, &flags);
+}
+
+int hv_set_attribute(int descriptor)
+{
+	return fsetxattr(descriptor, "trusted.hypervigil", "canary", 6, 0);
 }
 
 int hv_refused_module_load(void)

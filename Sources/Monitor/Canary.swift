@@ -16,17 +16,26 @@ final class Canary {
         let device: UInt32
         let type: String
         let directory: String
+        /// What it let the canary do.
+        var tried: Set<CanaryAct> = []
         var fired: Set<CanaryAct> = []
         /// Nil: the acts were done.
         var untried: String?
     }
-    static let fileActs: Set<CanaryAct> = [.fileCreate, .fileWrite, .fileClose, .fileRename, .fileDelete]
+    static let fileActs: Set<CanaryAct> = [
+        .fileCreate, .fileWrite, .fileClose, .fileRename, .fileDelete, .fileName, .fileAttribute, .fileExtended, .fileFlags, .fileMap,
+    ]
+    /// Promises that no program is there to keep.
+    private let unpromised: Set<CanaryAct>
 
-    init() { own = UInt32(getpid()) }
+    init(_ reports: [HookReport]) {
+        own = UInt32(getpid())
+        unpromised = Self.fileActs.subtracting(reports.filter { $0.style != nil }.compactMap(\.canary))
+    }
 
     var complete: Bool {
         fired.isSuperset(of: tried.subtracting(Self.fileActs))
-            && files.allSatisfy { $0.untried != nil || $0.fired.isSuperset(of: Self.fileActs) }
+            && files.allSatisfy { $0.untried != nil || $0.fired.isSuperset(of: $0.tried) }
     }
 
     // MARK: acts
@@ -65,7 +74,6 @@ final class Canary {
     func actFiles(_ watch: WatchSet) {
         // With nothing to watch yet there is nowhere to act.
         guard !watch.fileSystems.isEmpty else { return }
-        tried.formUnion(Self.fileActs)
         files = []
         for (index, system) in watch.fileSystems.enumerated() {
             var made = FileSystem(device: system.device, type: system.type, directory: "")
@@ -81,19 +89,43 @@ final class Canary {
                 rmdir(directory)
                 continue
             }
-            // By names in an open directory: what the tracepoint style can settle in the kernel.
-            let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            let descriptor = openat(folder, "a", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
-            if descriptor >= 0 {
-                if write(descriptor, "canary", 6) < 0 { files[index].untried = "it can't be written to" }
-                close(descriptor)
-            }
-            renameat(folder, "a", folder, "b")
-            unlinkat(folder, "b", 0)
-            close(folder)
+            let acts = Self.act(in: directory)
+            files[index].tried = acts.subtracting(unpromised)
+            tried.formUnion(files[index].tried)
+            if !acts.contains(.fileWrite) { files[index].untried = "it can't be written to" }
             watch.removeCanary()
             rmdir(directory)
         }
+    }
+
+    /// By names in an open directory: what the tracepoint style can settle in the kernel.
+    ///
+    /// - Returns: what the file system allowed.
+    private static func act(in directory: String) -> Set<CanaryAct> {
+        var done: Set<CanaryAct> = []
+        func note(_ act: CanaryAct, _ result: Int32) { if result >= 0 { done.insert(act) } }
+        let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { close(folder) }
+        let file = openat(folder, "a", O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        note(.fileCreate, file)
+        if file >= 0 {
+            note(.fileWrite, Int32(write(file, "canary", 6)))
+            let page = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+            if let page, page != MAP_FAILED {
+                done.insert(.fileMap)
+                munmap(page, 4096)
+            }
+            note(.fileAttribute, fchmod(file, 0o640))
+            note(.fileExtended, hv_set_attribute(file))
+            // The flags that it has: nothing changes.
+            note(.fileFlags, hv_set_flags_again(file))
+            if close(file) == 0, done.contains(.fileWrite) { done.insert(.fileClose) }
+        }
+        note(.fileName, mkdirat(folder, "d", 0o700))
+        unlinkat(folder, "d", AT_REMOVEDIR)
+        note(.fileRename, renameat(folder, "a", folder, "b"))
+        note(.fileDelete, unlinkat(folder, "b", 0))
+        return done
     }
 
     private static func makeDirectory(device: UInt32, mountPoint: String) -> String? {
@@ -138,16 +170,26 @@ final class Canary {
             guard let view = FileView(record) else { return false }
             if Int32(header.flags) & HV_FILE_SPELLED != 0, view.actor.pid == own {
                 // Undecided names of our own: the canary's directory is the only place where we act on files.
-                note(view.action == HV_FILE_RENAME.rawValue ? .fileRename : .fileDelete, device: view.directoryDevice)
+                switch hv_file_action(view.action) {
+                case HV_FILE_RENAME: note(.fileRename, device: view.directoryDevice)
+                case HV_FILE_DELETE: note(.fileDelete, device: view.directoryDevice)
+                case HV_FILE_MKDIR: note(.fileName, device: view.directoryDevice)
+                default: break
+                }
                 return true
             }
             guard Int32(header.flags) & HV_FILE_CANARY != 0 else { return false }
             let act: CanaryAct? =
-                switch view.action {
-                case HV_FILE_CREATE.rawValue: .fileCreate
-                case HV_FILE_WRITE.rawValue: Int32(header.flags) & HV_FILE_CLOSED != 0 ? .fileClose : .fileWrite
-                case HV_FILE_RENAME.rawValue: .fileRename
-                case HV_FILE_DELETE.rawValue: .fileDelete
+                switch hv_file_action(view.action) {
+                case HV_FILE_CREATE: .fileCreate
+                case HV_FILE_WRITE: Int32(header.flags) & HV_FILE_CLOSED != 0 ? .fileClose : .fileWrite
+                case HV_FILE_RENAME: .fileRename
+                case HV_FILE_DELETE: .fileDelete
+                case HV_FILE_MKDIR: .fileName
+                case HV_FILE_CHMOD: .fileAttribute
+                case HV_FILE_SETXATTR: .fileExtended
+                case HV_FILE_SETFLAGS: .fileFlags
+                case HV_FILE_MMAP_WRITE: .fileMap
                 default: nil
                 }
             if let act { note(act, device: view.object.device) }
@@ -171,6 +213,6 @@ final class Canary {
             return
         }
         files[index].fired.insert(act)
-        if files.allSatisfy({ $0.untried != nil || $0.fired.contains(act) }) { fired.insert(act) }
+        if files.allSatisfy({ $0.untried != nil || !$0.tried.contains(act) || $0.fired.contains(act) }) { fired.insert(act) }
     }
 }

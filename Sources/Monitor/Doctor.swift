@@ -83,7 +83,7 @@ package struct Doctor {
             let acts = CanaryAct.allCases.filter(Canary.fileActs.contains)
             return FileSystem(
                 type: system.type, seen: acts.filter(system.fired.contains).map(\.words),
-                missing: system.untried == nil ? acts.filter { !system.fired.contains($0) }.map(\.words) : [], untried: system.untried)
+                missing: system.untried == nil ? acts.filter { system.tried.contains($0) && !system.fired.contains($0) }.map(\.words) : [], untried: system.untried)
         }
         report.missingPaths = session.watch?.missing ?? []
         report.notes = session.degradations.map { "\($0.subject): \($0.reason)" }
@@ -147,6 +147,11 @@ extension CanaryAct {
         case .fileClose: "close after a write"
         case .fileRename: "rename"
         case .fileDelete: "delete"
+        case .fileName: "mkdir"
+        case .fileAttribute: "chmod"
+        case .fileExtended: "setxattr"
+        case .fileFlags: "file flags"
+        case .fileMap: "writable mapping"
         case .failedExec: "failed exec"
         case .exec, .credentials, .fork, .exit, .module: rawValue
         }

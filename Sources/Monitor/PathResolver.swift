@@ -16,9 +16,12 @@ struct PathResolver {
     private var target: [UInt8] = []
     private var flags: PathFlags = []
     private var targetFlags: PathFlags = []
+    private let folders = DirectoryCache()
 
-    /// False: not watched by name. Otherwise `body` gets what was found, valid during the call.
-    mutating func resolve(_ view: borrowing FileView, _ watch: WatchSet, _ body: (borrowing Resolution) -> Void) -> Bool {
+    /// False: not watched by name. Otherwise `body` gets what was found, beside what was `known`, valid during the call.
+    mutating func resolve(
+        _ view: borrowing FileView, _ known: borrowing Resolution, _ watch: WatchSet, _ body: (borrowing Resolution) -> Void
+    ) -> Bool {
         let header = view.header
         let spelled = Int32(header.flags) & HV_FILE_SPELLED != 0
         // A name as a container spells it says nothing of the host's files, unless the kernel settled it by the directory.
@@ -27,29 +30,53 @@ struct PathResolver {
         target.removeAll(keepingCapacity: true)
         flags = []
         targetFlags = []
-        let device = view.object.device
+        // What is to be made (a directory, a link) has no object before it is there.
+        let own = view.object.device != 0 ? view.object.device : known.object.device
+        let device = own != 0 ? own : view.directoryDevice
+        let inOwnNamespace = ownMountNamespaces.contains(view.actor.mountNamespace)
+        let mounts = view.action == HV_FILE_MOUNT.rawValue || view.action == HV_FILE_UMOUNT.rawValue
+        // Whether the watch set has to hear of it.
+        var matters = true
         if spelled {
-            Self.spelledPath(view.name, in: view.inner, view.actorPath, device: view.directoryDevice, watch, into: &path)
-        } else if !Self.hostPath(device: device, view.inner, watch, into: &path) {
-            path.removeAll(keepingCapacity: true)
-            flags = .unreachable
+            // Those calls that act on what a link leads to, whatever their flags.
+            let follows = [HV_FILE_CHMOD.rawValue, HV_FILE_TRUNCATE.rawValue, HV_FILE_WRITE.rawValue].contains(view.action)
+            Self.spelledPath(
+                folders, view.name, in: view.inner, view.actorPath, device: view.directoryDevice, process: view.actor.pid, follows: follows, watch,
+                into: &path)
+        } else if view.action == HV_FILE_PARAMETER.rawValue {
+            // There is one of each: a container writes the host's through a procfs of its own.
+            path.append(contentsOf: "/proc".utf8)
+            view.inner.withUnsafeBytes { path.append(contentsOf: $0) }
+        } else if mounts && inOwnNamespace {
+            // The table of mounts is another one by now.
+            view.actorPath.withUnsafeBytes { path.append(contentsOf: $0) }
+        } else {
+            matters = Self.hostPath(by: folders, device: device, view.inner, watch, into: &path, &flags)
         }
-        let renamed = view.action == HV_FILE_RENAME.rawValue
-        if renamed {
+        let hasTarget = view.action == HV_FILE_RENAME.rawValue || view.action == HV_FILE_LINK.rawValue
+        if hasTarget {
             if Int32(header.flags) & HV_FILE_TARGET_SPELLED != 0 {
-                Self.spelledPath(view.targetName, in: view.targetInner, view.targetActorPath, device: view.directoryDevice, watch, into: &target)
-            } else if !Self.hostPath(device: device, view.targetInner, watch, into: &target) {
-                target.removeAll(keepingCapacity: true)
-                targetFlags = .unreachable
+                Self.spelledPath(
+                    folders, view.targetName, in: view.targetInner, view.targetActorPath, device: view.directoryDevice, process: view.actor.pid,
+                    follows: false, watch, into: &target)
+            } else {
+                if Self.hostPath(by: folders, device: device, view.targetInner, watch, into: &target, &targetFlags) { matters = true }
             }
+            // Directories and files with other links that move are looked into.
+            matters = matters || view.action == HV_FILE_LINK.rawValue || view.object.mode & S_IFMT == S_IFDIR || view.object.links > 1
         }
-        // The kernel decided by an inode of its own; by a parent's, or not at all, the name decides.
-        if view.watch == 0 && Int32(header.flags) & HV_FILE_CANARY == 0 || Int32(header.flags) & HV_FILE_REFINE != 0 {
-            guard watch.paths.contains(path) || renamed && watch.paths.contains(target) else { return false }
+        if matters { watch.note(action: view.action, path: path, target: target, object: view.object, process: view.actor.pid) }
+        // The kernel decided by an inode of its own; by a parent's, by a pattern's folder, or not at all, the name decides.
+        let undecided = view.watch == 0 && Int32(header.flags) & HV_FILE_CANARY == 0
+        if undecided || Int32(header.flags) & HV_FILE_REFINE != 0 || watch.isRefined(entry: view.watch) {
+            guard
+                watch.wants(path, action: view.action) || hasTarget && watch.wants(target, action: view.action)
+                    || mounts && inOwnNamespace && watch.isOnTheWay(path)
+            else { return false }
         }
+        var resolution = copy known
         path.withUnsafeBytes { pathBytes in
             target.withUnsafeBytes { targetBytes in
-                var resolution = Resolution()
                 resolution.path = pathBytes
                 resolution.targetPath = targetBytes
                 resolution.pathFlags = flags
@@ -67,7 +94,7 @@ struct PathResolver {
             // Loads are rare: the mounts as they are now.
             let device = view.file.device
             let known = view.fileInner.withUnsafeBytes { MountTable.ofHost().hostPath(device: device, inner: $0, into: &path) { _ in false } }
-            if !known { path.removeAll(keepingCapacity: true) }
+            if known == nil { path.removeAll(keepingCapacity: true) }
         }
         path.withUnsafeBytes {
             var resolution = Resolution()
@@ -76,40 +103,157 @@ struct PathResolver {
         }
     }
 
-    private static func hostPath(device: UInt32, _ inner: RawSpan, _ watch: WatchSet, into path: inout [UInt8]) -> Bool {
-        inner.withUnsafeBytes { inner in
+    /// Empty where the host has no mount that shows it; flagged where another mount lies over the name.
+    private static func hostPath(device: UInt32, _ inner: RawSpan, _ watch: WatchSet, into path: inout [UInt8], _ flags: inout PathFlags) {
+        // A handle that was gone when its totals were told.
+        guard inner.byteCount > 0 else {
+            flags = .unreachable
+            return
+        }
+        let reach = inner.withUnsafeBytes { inner in
             watch.mounts.hostPath(device: device, inner: inner, into: &path) { watch.paths.contains($0) }
         }
+        if reach == nil { path.removeAll(keepingCapacity: true) }
+        if reach != .visible { flags = .unreachable }
     }
 
-    /// A name as the caller spelled it, from the directory it was relative to. Links in all but its last component are followed
-    /// now, which is after the fact: the tracepoint style knows no better.
+    /// The same, from what is known of the folder where it can be.
+    ///
+    /// - Returns: whether a change of this name may turn watched names elsewhere.
+    private static func hostPath(
+        by folders: DirectoryCache, device: UInt32, _ inner: RawSpan, _ watch: WatchSet, into path: inout [UInt8], _ flags: inout PathFlags
+    ) -> Bool {
+        let count = inner.byteCount
+        var slash = count
+        while slash > 0, inner.unsafeLoad(fromUncheckedByteOffset: slash &- 1, as: UInt8.self) != 0x2f { slash &-= 1 }
+        // The root itself, or no path.
+        guard slash > 0, slash < count else {
+            Self.hostPath(device: device, inner, watch, into: &path, &flags)
+            return true
+        }
+        let generation = watch.generation
+        let known: Bool? = inner.withUnsafeBytes { bytes in
+            guard let found = folders.find(device: device, UnsafeRawBufferPointer(rebasing: bytes[..<(slash - 1)]), generation: generation) else { return nil }
+            path.removeAll(keepingCapacity: true)
+            path.append(contentsOf: found.host)
+            path.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[(slash - 1)...]))
+            return found.matters
+        }
+        if let known { return known }
+        Self.hostPath(device: device, inner, watch, into: &path, &flags)
+        let name = count - slash + 1
+        guard flags.isEmpty, path.count > name, inner.withUnsafeBytes({ path.suffix(name).elementsEqual($0[(slash - 1)...]) }) else { return true }
+        let folder = Array(path.dropLast(name))
+        let matters = watch.matters(folder: folder)
+        inner.withUnsafeBytes { bytes in
+            let own = UnsafeRawBufferPointer(rebasing: bytes[..<(slash - 1)])
+            guard !watch.mounts.hasMount(in: folder, device: device, inner: own) else { return }
+            folder.withUnsafeBytes { folders.store(device: device, own, host: $0, matters: matters, generation: generation) }
+        }
+        return matters
+    }
+
+    /// A name as the caller spelled it, from the directory it was relative to, or the caller's root. Links in all but its last
+    /// component are followed now, which is after the fact: the tracepoint style knows no better.
+    ///
+    /// - Parameters:
+    ///   - process: the caller.
+    ///   - follows: its last component is followed as well.
     private static func spelledPath(
-        _ name: RawSpan, in inner: RawSpan, _ actor: RawSpan, device: UInt32, _ watch: WatchSet, into path: inout [UInt8]
+        _ folders: DirectoryCache, _ name: RawSpan, in inner: RawSpan, _ actor: RawSpan, device: UInt32, process: UInt32, follows: Bool, _ watch: WatchSet,
+        into path: inout [UInt8]
     ) {
         let absolute = name.byteCount > 0 && name.unsafeLoad(as: UInt8.self) == 0x2f
-        if !absolute {
-            if !hostPath(device: device, inner, watch, into: &path) {
-                path.removeAll(keepingCapacity: true)
+        // The kernel has told what that descriptor is (descriptor_in_name).
+        if absolute, let rest = name.withUnsafeBytes(behindDescriptor) {
+            var flags: PathFlags = []
+            hostPath(device: device, inner, watch, into: &path, &flags)
+            if path.isEmpty { actor.withUnsafeBytes { path.append(contentsOf: $0) } }
+            guard rest > 0 else { return }
+            if path.last != 0x2f { path.append(0x2f) }
+            name.withUnsafeBytes { path.append(contentsOf: $0.suffix(rest)) }
+            settle(&path, follows: follows, watch)
+            return
+        }
+        if absolute {
+            // Its root, where that is another one (chroot).
+            actor.withUnsafeBytes { if $0.count > 1 { path.append(contentsOf: $0) } }
+        } else {
+            var flags: PathFlags = []
+            _ = hostPath(by: folders, device: device, inner, watch, into: &path, &flags)
+            if path.isEmpty {
                 actor.withUnsafeBytes { path.append(contentsOf: $0) }
             }
             if path.last != 0x2f { path.append(0x2f) }
         }
+        let start = path.count
         name.withUnsafeBytes { path.append(contentsOf: $0) }
         while path.count > 1 && path.last == 0x2f { path.removeLast() }
+        if absolute { ownProc(&path, from: start, process) }
         // A single name in a directory that the kernel walked is whole already.
-        let simple = !absolute && name.withUnsafeBytes { !$0.contains(0x2f) }
-        guard !simple, let slash = path.lastIndex(of: 0x2f) else { return }
+        let simple = !absolute && name.withUnsafeBytes { !$0.contains(0x2f) && !$0.elementsEqual([0x2e]) && !$0.elementsEqual([0x2e, 0x2e]) }
+        if !simple { settle(&path, follows: follows, watch) }
+    }
+
+    /// How many bytes of a name stand behind `/proc/self/fd/<number>/`; nil where it is none such, 0 where it is the descriptor itself.
+    private static func behindDescriptor(_ name: UnsafeRawBufferPointer) -> Int? {
+        let prefix = "/proc/self/fd/".utf8
+        guard name.starts(with: prefix) else { return nil }
+        let rest = name.dropFirst(prefix.count).drop { (0x30...0x39).contains($0) }
+        guard rest.count < name.count - prefix.count, rest.first.map({ $0 == 0x2f }) ?? true else { return nil }
+        return max(rest.count - 1, 0)
+    }
+
+    /// The directory that a path's last component lies in, by the name that is watched.
+    private static func settle(_ path: inout [UInt8], follows: Bool, _ watch: WatchSet) {
+        while path.count > 1 && path.last == 0x2f { path.removeLast() }
+        if follows, let whole = real(path[...]) {
+            path.removeAll(keepingCapacity: true)
+            path.append(contentsOf: whole)
+        }
+        guard let slash = path.lastIndex(of: 0x2f), let directory = real(slash == 0 ? path[...0] : path[..<slash]) else { return }
         let last = Array(path[(slash + 1)...])
-        var directory = Array(path[..<slash])
-        if directory.isEmpty { directory = [0x2f] }
-        directory.append(0)
-        let resolved = directory.withUnsafeBytes { realpath($0.baseAddress!.assumingMemoryBound(to: CChar.self), nil) }
-        guard let resolved else { return }
-        defer { free(resolved) }
         path.removeAll(keepingCapacity: true)
-        path.append(contentsOf: UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+        shown(directory, watch, into: &path)
         if path.last != 0x2f { path.append(0x2f) }
         path.append(contentsOf: last)
+    }
+
+    /// What /proc/self is for the caller: it would be this process for `realpath`.
+    private static func ownProc(_ path: inout [UInt8], from start: Int, _ process: UInt32) {
+        for name in ["/proc/self/", "/proc/thread-self/"] where path[start...].starts(with: name.utf8) {
+            let rest = path[(start + name.utf8.count)...]
+            // Of a process that has ended this can still be told.
+            let replacement = rest.starts(with: "root/".utf8) ? Array(rest.dropFirst(4)) : Array("/proc/\(process)/".utf8) + rest
+            path.replaceSubrange(start..., with: replacement)
+            return
+        }
+    }
+
+    private static func real(_ path: ArraySlice<UInt8>) -> [UInt8]? {
+        let resolved = (path + [0]).withUnsafeBytes { bytes in
+            bytes.baseAddress.flatMap { realpath($0.assumingMemoryBound(to: CChar.self), nil) }
+        }
+        guard let resolved else { return nil }
+        defer { free(resolved) }
+        return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+    }
+
+    /// The same directory under the name that is watched: a bind mount shows it under another.
+    private static func shown(_ directory: [UInt8], _ watch: WatchSet, into path: inout [UInt8]) {
+        var name = hv_name()
+        let code = (directory + [0]).withUnsafeBytes { bytes in
+            bytes.baseAddress.map { hv_name($0.assumingMemoryBound(to: CChar.self), &name) } ?? -1
+        }
+        if code == 0, name.mount != 0, let mount = watch.mounts.mount(id: name.mount), directory.starts(with: mount.point) {
+            let rest = mount.point.count == 1 ? directory[...] : directory[mount.point.count...]
+            let inner = mount.root.count == 1 ? Array(rest) : mount.root + rest
+            let reach = (inner.isEmpty ? [0x2f] : inner).withUnsafeBytes { inner in
+                watch.mounts.hostPath(device: mount.device, inner: inner, into: &path) { watch.paths.contains($0) }
+            }
+            if reach == .visible { return }
+        }
+        path.removeAll(keepingCapacity: true)
+        path.append(contentsOf: directory)
     }
 }

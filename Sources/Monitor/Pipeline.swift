@@ -27,9 +27,10 @@ final class Pipeline {
     private var accountsAt: UInt64 = 0
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
+    private var saidProblems: Set<String> = []
 
     /// Of each ring, before what came out of it is written.
-    private static let budget = DrainBudget(records: 4096, bytes: 128 << 10)
+    private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
     /// Budgets before the caller looks at signals and the time again, however fast the producers are.
     private static let rounds = 32
     /// How long an operation waits for its result.
@@ -53,6 +54,7 @@ final class Pipeline {
         self.sink = sink
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
+        saidProblems = Set(watch?.problems.map(\.path) ?? [])
     }
 
     /// Drains what is ready, writes it out, and keeps the accounts.
@@ -78,6 +80,7 @@ final class Pipeline {
             keepAccounts(force: false)
         }
         keepAccounts(force: flush)
+        keepWatch()
         sink.flush()
         return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
@@ -88,7 +91,7 @@ final class Pipeline {
         for _ in 0..<64 where step(flush: true).more {}
         // Once more: what was skipped is set against what was taken over since.
         keepAccounts(force: true)
-        joiner.expire(before: .max) { emit($0, outcome: .unknown) }
+        joiner.expire(before: .max) { emit($0, $1) }
         reconcile()
         for loss in losses.finish() { tell(loss) }
         sink.flush()
@@ -119,8 +122,7 @@ final class Pipeline {
         switch UInt32(header.kind) {
         case HV_KIND_RESULT.rawValue:
             guard let result = ResultView(record) else { return }
-            let error = result.error
-            joiner.complete(.init(operation: result.operation, thread: result.tid)) { emit($0, outcome: Outcome(error: error)) }
+            joiner.complete(result) { emit($0, $1) }
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record) else { return }
             if Int32(header.flags) & HV_FILE_PENDING != 0,
@@ -128,19 +130,16 @@ final class Pipeline {
             {
                 return
             }
-            emit(record, outcome: Int32(header.flags) & HV_FILE_PENDING != 0 ? .unknown : nil)
-        default: emit(record, outcome: nil)
+            emit(record, Resolution())
+        default: emit(record, Resolution())
         }
     }
 
-    private func emit(_ record: RawSpan, outcome: Outcome?) {
+    /// - Parameter known: of the operation's result, where that came in a record of its own.
+    private func emit(_ record: RawSpan, _ known: borrowing Resolution) {
         if let view = FileView(record) {
             guard let watch else { return }
-            _ = resolver.resolve(view, watch) { found in
-                var resolution = found
-                resolution.outcome = outcome
-                if sink.write(record, resolution) { events += 1 }
-            }
+            _ = resolver.resolve(view, known, watch) { if sink.write(record, $0) { events += 1 } }
             return
         }
         var made = false
@@ -192,10 +191,23 @@ final class Pipeline {
                                 + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
             }
         }
-        if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, outcome: .unknown) } }
-        if let watch, time >= nextAppearance {
+        if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, $1) } }
+    }
+
+    /// Brings the watch set in line with what names lead to now, where that has changed.
+    private func keepWatch() {
+        guard let watch else { return }
+        let time = Clock.boot
+        if time >= nextAppearance {
             nextAppearance = time + Self.idleAccountsEvery
-            if watch.somethingAppeared() { watch.resolve() }
+            _ = watch.somethingAppeared()
+        }
+        guard watch.isDue(now: time) else { return }
+        watch.resolve()
+        probes.attend(types: watch.fileSystems.map(\.type), layers: watch.holdsLayers)
+        for change in watch.takeChanges() { say(.degraded(subject: String(decoding: change.path, as: UTF8.self), reason: change.text)) }
+        for problem in watch.problems where saidProblems.count < 256 && saidProblems.insert(problem.path).inserted {
+            say(.degraded(subject: problem.path, reason: "not watched: \(problem.reason)"))
         }
     }
 

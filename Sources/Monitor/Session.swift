@@ -25,12 +25,13 @@ final class Session {
 
     private init(_ demand: Demand, _ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) {
         probes = try Probes(demand)
-        watch = WatchSet(probes, watched: settings.filesWatch, ignored: settings.filesIgnore)
+        watch = WatchSet(probes, settings.watchItems)
         watch?.resolve()
+        if let watch { probes.attend(types: watch.fileSystems.map(\.type), layers: watch.holdsLayers) }
         pipeline = try Pipeline(
             probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output),
             window: settings.consumerOrderWindow.nanoseconds, reorderWindow: settings.consumerReorderWindow.nanoseconds)
-        canary = Canary()
+        canary = Canary(probes.reports)
         pipeline.say(.start(message: Watch.banner(probes)))
         prove()
     }
@@ -71,7 +72,7 @@ final class Session {
             found.append(
                 (
                     "file changes",
-                    "seen by system call tracepoints: renamed and deleted names are as their callers spelled them, stores through mappings and io_uring are not seen, and every system call of the machine is slower"
+                    "seen by system call tracepoints: names are as their callers spelled them (absolute ones of containers, and names changed through io_uring, are not seen), what a file had before is not known, what the kernel writes for others is not seen, and every system call of the machine is slower"
                 ))
         }
         for system in canary.files {

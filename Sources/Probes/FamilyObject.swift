@@ -19,7 +19,6 @@ final class FamilyObject {
     struct Sizes {
         var cpus: Int
         var watches: Int
-        var handles: Int
     }
 
     /// - Parameter hints: descriptor of another family's map of module files, to be shared.
@@ -53,7 +52,8 @@ final class FamilyObject {
             case "hv_module_hints":
                 if let hints { bpf_map__reuse_fd(current, hints) }
             case "hv_watches": bpf_map__set_max_entries(current, UInt32(sizes.watches))
-            case "hv_handles": bpf_map__set_max_entries(current, UInt32(sizes.handles))
+            case "hv_handles": bpf_map__set_max_entries(current, settings.handle_mask + 1)
+            case "hv_claims": bpf_map__set_max_entries(current, (settings.handle_mask + 1) * UInt32(Probes.handleWays))
             case "hv_verdicts": bpf_map__set_max_entries(current, settings.verdict_mask + 1)
             case let name where name.hasPrefix("hv_scratch"):
                 // The object has one CPU's levels.

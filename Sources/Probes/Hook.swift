@@ -34,20 +34,23 @@ struct Program: Sendable {
     /// Not every kernel has it, and nothing is missing where it doesn't (32-bit twins of system calls, ...).
     var optional = false
 
-    /// It runs for every exec, or for every thread that ends, and sends an event for failed ones, or for the last, only: when it is
+    /// It runs for every exec, for every thread that ends, or for every system call, and few of those make an event: when it is
     /// skipped, whether one is missing can't be known.
-    var mayLoseEvents: Bool { name.hasPrefix("exec_failed") || name == "process_exit" }
+    var mayLoseEvents: Bool { name.hasPrefix("exec_failed") || name == "process_exit" || name.hasPrefix("file_tracepoint") }
 
     /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.
     var losesEvents: Bool {
         switch name {
-        // Second of a pair: the first one's account says what it could not take over.
-        case "exec_done_again", "process_exit_again":
+        // The first one's account says what these could not take over.
+        case "exec_done_again", "exec_done_again_2", "process_exit_again", "process_exit_again_2":
             false
-        case "exec_rename", "exec_check_lsm", "exec_check_fentry", "file_rename_result", "file_unlink_result", "module_arguments", "module_loaded",
-            "module_freed", "module_file_lsm", "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities":
+        case "exec_rename", "exec_check_lsm", "exec_check_fentry", "module_arguments", "module_loaded", "module_freed", "module_file_lsm",
+            "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities":
             false
-        default: true
+        // Of mknod(2) for a regular file and of nfsd there is no other.
+        case "file_create_result": true
+        // How an attempt ended, which another program told.
+        default: !name.hasSuffix("_result")
         }
     }
 
@@ -102,6 +105,7 @@ extension Hook {
                 [
                     Program(name: "exec_done", target: .tracepoint("sched_process_exec")),
                     Program(name: "exec_done_again", target: .tracepoint("sched_process_exec")),
+                    Program(name: "exec_done_again_2", target: .tracepoint("sched_process_exec")),
                 ]
             ],
             canary: .exec, without: "no exec is seen"),
@@ -143,6 +147,7 @@ extension Hook {
             [
                 Program(name: "process_exit", target: .tracepoint("sched_process_exit")),
                 Program(name: "process_exit_again", target: .tracepoint("sched_process_exit")),
+                Program(name: "process_exit_again_2", target: .tracepoint("sched_process_exit")),
             ]
         ],
         canary: .exit, without: "exits are not seen")
@@ -196,78 +201,11 @@ extension Hook {
             alternatives: [[Program(name: "module_request", target: .tracepoint("module_request"))]],
             without: "the kernel's own requests for modules are not seen"),
     ]
-
-    static let file: [Hook] = [
-        Hook(
-            family: .file, promise: "file create", kind: "file",
-            alternatives: [
-                [Program(name: "file_open_lsm", target: .lsm("file_open"))],
-                [Program(name: "file_open_fentry", target: .function("security_file_open"))],
-            ],
-            operation: UInt32(HV_OPERATION_CREATE), canary: .fileCreate, without: "created files are not seen"),
-        Hook(
-            family: .file, promise: "file write", kind: "file", alternatives: changeSets,
-            operation: UInt32(HV_OPERATION_WRITE), canary: .fileWrite, without: "writes are not seen"),
-        Hook(
-            family: .file, promise: "close after a write", kind: "file",
-            alternatives: [
-                [Program(name: "file_close_lsm", target: .lsm("file_release"))],
-                [Program(name: "file_close_fentry", target: .function("__fput"))],
-            ],
-            operation: UInt32(HV_OPERATION_CLOSE), canary: .fileClose, without: "a write has no event with its totals"),
-        Hook(
-            family: .file, promise: "rename", kind: "file",
-            alternatives: [
-                [
-                    Program(name: "file_rename_lsm", target: .lsm("path_rename")),
-                    Program(name: "file_rename_result", target: .function("vfs_rename")),
-                ],
-                [
-                    Program(name: "file_rename_fentry", target: .function("security_path_rename")),
-                    Program(name: "file_rename_result", target: .function("vfs_rename")),
-                ],
-            ],
-            operation: UInt32(HV_OPERATION_RENAME), canary: .fileRename, without: "renames are not seen"),
-        Hook(
-            family: .file, promise: "delete", kind: "file",
-            alternatives: [
-                [
-                    Program(name: "file_unlink_lsm", target: .lsm("path_unlink")),
-                    Program(name: "file_unlink_result", target: .function("vfs_unlink")),
-                ],
-                [
-                    Program(name: "file_unlink_fentry", target: .function("security_path_unlink")),
-                    Program(name: "file_unlink_result", target: .function("vfs_unlink")),
-                ],
-            ],
-            operation: UInt32(HV_OPERATION_DELETE), canary: .fileDelete, without: "deleted files are not seen"),
-    ]
-
-    /// The functions that set a file's time stamps, so that each write passes exactly one: the newest kernel's way first.
-    /// A function that an older kernel inlines or lacks makes its set fail, and the next is tried (fs/inode.c of 7.0, 6.0, 6.12, 5.10).
-    private static let changeSets: [[Program]] = {
-        let updateTime = Program(name: "file_change_update_time", target: .function("file_update_time"))
-        let modified = Program(name: "file_change_modified", target: .function("file_modified"))
-        let modifiedFlags = Program(name: "file_change_modified_flags", target: .function("file_modified_flags"))
-        let kiocb = Program(name: "file_change_kiocb", target: .function("kiocb_modified"))
-        let updateTimeFlags = Program(name: "file_change_update_time_flags", target: .function("file_update_time_flags"))
-        return [[updateTimeFlags], [updateTime, modifiedFlags], [updateTime, modified, kiocb], [updateTime]]
-    }()
-
-    /// Does what `operation` of the others asks for where the kernel refuses their programs.
-    static let fileTracepoints: [Program] = [
-        Program(name: "file_tracepoint_enter", target: .tracepoint("sys_enter")),
-        Program(name: "file_tracepoint_exit", target: .tracepoint("sys_exit")),
-        Program(name: "file_tracepoint_process_exit", target: .tracepoint("sched_process_exit")),
-    ]
-
-    /// Gives the identity of watched roots as the kernel has it.
-    static let fileIdentities = Program(name: "file_identities", target: .iterator("task_file"))
 }
 
 /// An act of the monitor's own whose event must come back.
 package enum CanaryAct: String, CaseIterable, Sendable {
     case exec, credentials, failedExec, fork, exit
-    case fileCreate, fileWrite, fileClose, fileRename, fileDelete
+    case fileCreate, fileWrite, fileClose, fileRename, fileDelete, fileName, fileAttribute, fileExtended, fileFlags, fileMap
     case module
 }

@@ -72,6 +72,13 @@ package final class Probes {
     private var objects: [Family: FamilyObject] = [:]
     private var attached: [AttachedProgram] = []
     private var missesBefore: [UInt32: UInt64] = [:]
+    /// Loaded, and attached only while what is watched needs them: they cost others something.
+    private struct Waiting {
+        let report: HookReport
+        let programs: [Program]
+        var links: [OpaquePointer] = []
+    }
+    private var waiting: [Waiting] = []
 
     /// Loads and attaches what is demanded, hook by hook, by trying.
     ///
@@ -106,6 +113,26 @@ package final class Probes {
 
     deinit {
         for program in attached { if let link = program.link { bpf_link__destroy(link) } }
+        for link in waiting.flatMap(\.links) { bpf_link__destroy(link) }
+    }
+
+    /// Handles of a set in the kernel's table (HV_WAYS, bpf/lib/handles.h).
+    static let handleWays = 4
+
+    /// Where the functions of `hv_shifting` have their dentry and their result.
+    ///
+    /// - Parameter lsm: LSM hooks that are used. Their arguments have not always been those of the function that calls them.
+    private static func shift(_ settings: inout hv_settings, _ types: KernelTypes, lsm: Set<String>) {
+        withUnsafeMutableBytes(of: &settings.dentry_at) { dentries in
+            withUnsafeMutableBytes(of: &settings.result_at) { results in
+                for (index, function) in Hook.shifting {
+                    let hook = function.hasPrefix("security_") ? String(function.dropFirst("security_".count)) : ""
+                    let found = types.arguments(of: lsm.contains(hook) ? "bpf_lsm_" + hook : function)
+                    dentries[Int(index.rawValue)] = found?.dentry ?? 255
+                    results[Int(index.rawValue)] = found?.count ?? 255
+                }
+            }
+        }
     }
 
     private static func powerOfTwo(atLeast count: Int) -> UInt32 {
@@ -152,11 +179,13 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
-            settings.unlink_arguments = chooser.types.argumentCount(of: "vfs_unlink") ?? 4
+            settings.handle_mask = Self.powerOfTwo(atLeast: (demand.handles + Self.handleWays - 1) / Self.handleWays) - 1
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
             settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
             var programs = choices.flatMap(\.programs)
             if family == .file {
+                Self.shift(&settings, chooser.types, lsm: Set(programs.filter { $0.style == .lsm }.map(\.targetName)))
+                settings.unstamped_tmpfs = choices.contains { $0.report.targets == ["file_update_time"] } ? 1 : 0
                 let open = zip(hooks, choices).filter { $0.1.report.style == nil }
                 let operations = open.reduce(0) { $0 | $1.0.operation }
                 if operations != 0 && demand.backend != .fentry {
@@ -172,20 +201,30 @@ package final class Probes {
                             choices[index].report.targets = fallback.map(\.targetName)
                         }
                     }
+                    for hook in Hook.fileTracepointHooks where refusals.isEmpty && hook.operation & operations != 0 {
+                        let choice = chooser.choose(hook, banned: banned)
+                        programs += choice.programs
+                        choices.append(choice)
+                    }
                 }
                 if !programs.isEmpty { programs.append(Hook.fileIdentities) }
+                waiting = [Hook.filePermission, Hook.fileLayers].map { hook in
+                    let choice = chooser.choose(hook, banned: banned)
+                    return Waiting(report: choice.report, programs: choice.programs)
+                }
             }
             if programs.isEmpty {
                 reports += choices.map(\.report)
                 return
             }
+            let idle = family == .file && !programs.isEmpty ? waiting.flatMap(\.programs) : []
             let object = try FamilyObject(
-                family, fetching: fetchingAtomics, programs: Set(programs.map(\.name)), settings: settings, maps: maps,
-                sizes: .init(cpus: cpus, watches: demand.watches, handles: demand.handles),
+                family, fetching: fetchingAtomics, programs: Set((programs + idle).map(\.name)), settings: settings, maps: maps,
+                sizes: .init(cpus: cpus, watches: demand.watches),
                 sharing: objects[.file]?.map("hv_module_hints"))
             if let failure = object.load() {
                 // Which one it was is found by loading them one by one; the rest is kept.
-                let culprits = try refused(programs, family: family, settings: settings)
+                let culprits = try refused(programs + idle, family: family, settings: settings)
                 guard !culprits.isEmpty else { throw .map("of \(family.rawValue)", errno: failure.errno) }
                 banned.merge(culprits) { first, _ in first }
                 continue
@@ -210,13 +249,36 @@ package final class Probes {
         }
     }
 
+    /// Attaches or detaches what costs others something, by what is watched now.
+    ///
+    /// - Parameters:
+    ///   - types: of the file systems that are watched, as /proc/self/mountinfo names them.
+    ///   - layers: whether a watched tree holds a layer of an overlay, or nfsd runs.
+    package func attend(types: [String], layers: Bool) {
+        let checked = types.contains { type in
+            ["btrfs", "9p", "cifs", "smb3", "ceph"].contains(type) || type.hasPrefix("fuse") || type.hasPrefix("nfs")
+        }
+        for (index, needed) in [checked, layers].enumerated() where waiting.indices.contains(index) {
+            let known = waiting[index]
+            guard needed != !known.links.isEmpty, let object = objects[.file] else { continue }
+            reports.removeAll { $0.promise == known.report.promise }
+            known.links.forEach { bpf_link__destroy($0) }
+            waiting[index].links = []
+            guard needed else { continue }
+            for program in known.programs {
+                if case .success(let program) = object.attach(program, kind: "file"), let link = program.link { waiting[index].links.append(link) }
+            }
+            reports.append(known.report)
+        }
+    }
+
     /// Loads each program alone; those that fail, with the verifier's reason.
     private func refused(_ programs: [Program], family: Family, settings: hv_settings) throws(ProbeError) -> [String: String] {
         var culprits: [String: String] = [:]
         for program in programs {
             let object = try FamilyObject(
                 family, fetching: fetchingAtomics, programs: [program.name], settings: settings, maps: maps,
-                sizes: .init(cpus: cpus, watches: 1, handles: 1))
+                sizes: .init(cpus: cpus, watches: 1))
             if let failure = object.load() { culprits[program.name] = "does not load: \(failure.reason) (\(text(of: failure.errno)))" }
         }
         return culprits
@@ -246,24 +308,29 @@ package final class Probes {
             uncertain: $0.element.program.mayLoseEvents)
     }
 
-    /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses), less what the second
-    /// program of a pair took over. That is set against the misses of the call before: it may be counted a little later.
+    /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses). Where further programs
+    /// take over what the first was skipped for, its misses less those, and no more than any of theirs: only what all were skipped for
+    /// is missing. That is set against the misses of the call before: it may be counted a little later.
     package func misses(_ body: (_ program: Attached, _ misses: UInt64) -> Void) {
         let takenOver = takenOver()
-        for (program, attached) in zip(programs, attached) {
+        let misses = attached.map { attached in
             var info = bpf_prog_info()
             var length = UInt32(MemoryLayout<bpf_prog_info>.size)
-            guard bpf_obj_get_info_by_fd(attached.descriptor, &info, &length) == 0, info.recursion_misses > 0 else { continue }
+            return bpf_obj_get_info_by_fd(attached.descriptor, &info, &length) == 0 ? info.recursion_misses : 0
+        }
+        for (index, program) in programs.enumerated() where misses[index] > 0 {
             let taken: UInt64
-            switch attached.program.name {
+            switch attached[index].program.name {
             case "exec_done": taken = takenOver.exec
             case "process_exit": taken = takenOver.exit
             default:
-                body(program, info.recursion_misses)
+                body(program, misses[index])
                 continue
             }
-            let before = missesBefore.updateValue(info.recursion_misses, forKey: program.id) ?? 0
-            if before > taken { body(program, before - taken) }
+            let further = attached.indices.filter { attached[$0].program.name.hasPrefix(attached[index].program.name + "_again") }
+            let before = missesBefore.updateValue(misses[index], forKey: program.id) ?? 0
+            let missing = min(before > taken ? before - taken : 0, further.map { misses[$0] }.min() ?? .max)
+            if missing > 0 { body(program, missing) }
         }
     }
 
@@ -274,11 +341,11 @@ package final class Probes {
     }
 
     /// Descriptors of what the watch set writes to, and the program that gives identities.
-    var fileObjectMaps: (watches: Int32, epoch: Int32, overlays: Int32, identities: OpaquePointer)? {
+    var fileObjectMaps: (watches: Int32, epoch: Int32, overlays: Int32, canary: Int32, identities: OpaquePointer)? {
         guard let object = objects[.file], let watches = object.map("hv_watches"), let epoch = object.map(".data.epoch"),
-            let overlays = object.map(".data.overlays"), let program = object.program(Hook.fileIdentities.name)
+            let overlays = object.map(".data.overlays"), let canary = object.map(".data.canary"), let program = object.program(Hook.fileIdentities.name)
         else { return nil }
-        return (watches, epoch, overlays, program)
+        return (watches, epoch, overlays, canary, program)
     }
 }
 

@@ -31,7 +31,9 @@ struct ConfigCommand: ParsableCommand {
         var markdown = false
 
         func run() throws {
-            try Output.write(markdown ? configurationReference() : options.load().yaml)
+            if markdown { return try Output.write(configurationReference()) }
+            let settings = try options.load()
+            try Output.write(settings.yaml(profiles: Profile.states(settings)))
         }
     }
 }

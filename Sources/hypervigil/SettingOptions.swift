@@ -25,7 +25,10 @@ struct SettingOptions: ParsableArguments {
             let kinds = only.split(separator: ",").map { String($0.drop { $0 == " " }) }
             overrides.append(Override(\.captureOnly, list: kinds, option: "--only"))
         }
-        if !path.isEmpty { overrides.append(Override(\.filesWatch, list: path.map(absolute), option: "--path")) }
+        if !path.isEmpty {
+            overrides.append(Override(\.filesWatch, list: path.map(absolute), option: "--path"))
+            overrides.append(Override(\.filesProfiles, "none", option: "--path"))
+        }
         if let backend { overrides.append(Override(\.captureBackend, backend, option: "--backend")) }
         if let ringSize { overrides.append(Override(\.ringsBulkSize, ringSize, option: "--ring-size")) }
         return overrides

@@ -39,6 +39,7 @@ struct ListingTests {
         func path() -> String { "/" + (0...pick(0...12)).map { _ in pieces[pick(0...pieces.count - 1)] }.joined() }
         overrides.append(Override(\.filesWatch, list: Array(Set((0...pick(0...12)).map { _ in path() })), option: "--path"))
         overrides.append(Override(\.filesIgnore, list: [path()], option: "--path"))
+        overrides.append(Override(\.filesProfiles, list: Profile.all.shuffled(using: &random).prefix(pick(0...4)).map(\.name), option: "--x"))
         overrides.append(
             Override(
                 \.captureOnly, list: CaptureKind.allCases.shuffled(using: &random).prefix(pick(1...3)).map(\.rawValue), option: "--only"))

@@ -121,10 +121,11 @@ struct EncoderTests {
         #expect(event["hypervigil.write.first"]?.text == "2024-02-29T12:00:00.000000000Z")
         #expect(event["hypervigil.write.last"]?.text == "2024-02-29T12:00:00.100000000Z")
         #expect(event["hypervigil.write.via"]?.text == "io_uring" && event["hypervigil.write.open"] == .bool(false))
+        #expect(event["hypervigil.write.owner"] == .bool(true))
         #expect(event["file.mtime"]?.text == "2023-11-14T22:13:20.123456789Z" && event["file.mode"]?.text == "0644")
         #expect(event["file.type"]?.text == "file" && event["file.device"]?.text == "8:1" && event["file.size"]?.integer == 1_234_376)
         let open = try parse(encode(Records.file(flags: HV_FILE_OPEN)))
-        #expect(open["hypervigil.write.open"] == .bool(true) && open["hypervigil.write.via"] == nil)
+        #expect(open["hypervigil.write.open"] == .bool(true) && open["hypervigil.write.via"] == nil && open["hypervigil.write.owner"] == nil)
     }
 
     @Test func rename() throws {

@@ -55,7 +55,7 @@ struct FuzzTests {
             case 3: bytes.removeLast(Int.random(in: 0...min(bytes.count, 400), using: &generator))
             case 4: bytes += (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
             case 5:  // string slots and what is near them
-                let slots = min(272, bytes.count - 1)...min(351, bytes.count - 1)
+                let slots = min(272, bytes.count - 1)...min(MemoryLayout<hv_file>.size - 1, bytes.count - 1)
                 bytes[Int.random(in: slots, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
             case 6 where bytes.count > 5: bytes[4] = UInt8.random(in: 0...7, using: &generator)
             default: bytes[place] = UInt8.random(in: 0...255, using: &generator)
@@ -81,8 +81,14 @@ struct FuzzTests {
             let bytes = Self.mutate(Self.samples[Int.random(in: 0..<Self.samples.count, using: &generator)], &generator)
             json.clear()
             text.clear()
-            let encoded = guarded.with(bytes) { encoder.encode(record: $0, Resolution(), into: &json) }
-            let rendered = guarded.with(bytes) { renderer.render(record: $0, Resolution(), into: &text) }
+            var resolution = Resolution()
+            if round % 2 == 0 {
+                // As of a result that is corrupt too.
+                resolution.value = generator.next()
+                withUnsafeMutableBytes(of: &resolution.object) { for place in $0.indices { $0[place] = UInt8.random(in: 0...255, using: &generator) } }
+            }
+            let encoded = guarded.with(bytes) { encoder.encode(record: $0, resolution, into: &json) }
+            let rendered = guarded.with(bytes) { renderer.render(record: $0, resolution, into: &text) }
             #expect(encoded == rendered)
             if !encoded { #expect(json.count == 0 && text.count == 0) }
             guard encoded else { continue }
@@ -92,6 +98,43 @@ struct FuzzTests {
         }
         // Else this tests nothing.
         #expect(accepted > 300)
+    }
+
+    /// Random string slots, some of them the end of the next one: every string that a view gives lies in the record.
+    @Test(arguments: 0..<4)
+    func randomSlots(_ seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let guarded = GuardedBytes()
+        let slots = MemoryLayout<hv_file>.offset(of: \.strings) ?? 0
+        var accepted = 0
+        for _ in 0..<5000 {
+            var bytes = Records.file()
+            bytes += (0..<Int.random(in: 0...40, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let size = UInt32(bytes.count)
+            bytes.withUnsafeMutableBytes { buffer in
+                buffer.storeBytes(of: size, as: UInt32.self)
+                for slot in 0..<Int(HV_FILE_STRINGS.rawValue) {
+                    let suffix = Int.random(in: 0..<4, using: &generator) == 0
+                    let length = Int.random(in: 0..<50, using: &generator) == 0 ? UInt16.max : UInt16.random(in: 0...12, using: &generator)
+                    let string = hv_string(length: length, flags: suffix ? UInt16(HV_STRING_SUFFIX) : 0)
+                    buffer.storeBytes(of: string, toByteOffset: slots + slot * MemoryLayout<hv_string>.stride, as: hv_string.self)
+                }
+            }
+            guarded.with(bytes) { record in
+                guard let view = FileView(record) else { return }
+                accepted += 1
+                record.withUnsafeBytes { whole in
+                    let room = UInt(bitPattern: whole.baseAddress) + UInt(MemoryLayout<hv_file>.size)
+                    for slot in 0..<HV_FILE_STRINGS.rawValue {
+                        view.string(hv_file_string(slot)).withUnsafeBytes { string in
+                            let start = UInt(bitPattern: string.baseAddress)
+                            #expect(start >= room && start + UInt(string.count) <= UInt(bitPattern: whole.baseAddress) + UInt(whole.count))
+                        }
+                    }
+                }
+            }
+        }
+        #expect(accepted > 100)
     }
 
     /// Random bytes under a header that fits them.
@@ -109,7 +152,8 @@ struct FuzzTests {
                 $0.storeBytes(of: kind, toByteOffset: 4, as: UInt16.self)
             }
             // Short strings now and then, or none would fit.
-            if bytes.count > 352, Bool.random(using: &generator) { for place in 250..<352 where place % 2 == 1 { bytes[place] = 0 } }
+            let slots = 250..<MemoryLayout<hv_file>.size
+            if bytes.count > slots.upperBound, Bool.random(using: &generator) { for place in slots where place % 2 == 1 { bytes[place] = 0 } }
             writer.clear()
             if guarded.with(bytes, { encoder.encode(record: $0, Resolution(), into: &writer) }) {
                 _ = try parse(writer.withBytes { [UInt8]($0) })
@@ -147,6 +191,11 @@ struct FuzzTests {
                 HV_FILE_RENAME, inner: path, actorPath: path, targetInner: path, targetActor: path, name: path, targetName: path,
                 flags: HV_FILE_SPELLED | HV_FILE_TARGET_SPELLED),
             Records.file(inner: [], actorPath: [UInt8](repeating: byte, count: 65535)),
+            Records.file(
+                HV_FILE_MOUNT, inner: path, actorPath: path, text: path, text2: path, stringFlags: [UInt16](repeating: 15, count: 8)
+            ) { ($0.value, $0.value_2) = (.max - 1, .max) },
+            Records.file(HV_FILE_SETFLAGS, inner: path, actorPath: path) { ($0.value, $0.value_2) = (.max - 1, .max - 1) },
+            Records.file(HV_FILE_SYMLINK, inner: path, actorPath: path, text: [UInt8](repeating: byte, count: 65535)),
             Records.module(name: path, arguments: argument, file: path, inner: path, hint: path),
         ] {
             _ = try parse(encode(record))

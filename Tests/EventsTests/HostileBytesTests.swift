@@ -116,6 +116,42 @@ struct HostileBytesTests {
     }
 
     @Test(arguments: Hostile.strings.indices)
+    func texts(_ index: Int) throws {
+        let hostile = Hostile.path(Hostile.withoutNul(Hostile.strings[index].bytes))
+        let reversed = Array(hostile.reversed())
+        let event = try parse(encode(Records.file(HV_FILE_MOUNT, text: hostile, text2: reversed)))
+        check(event, "hypervigil.mount.source", hostile)
+        check(event, "hypervigil.mount.type", reversed)
+        check(try parse(encode(Records.file(HV_FILE_SETXATTR, text: hostile))), "hypervigil.change.xattr", hostile)
+        check(try parse(encode(Records.file(HV_FILE_REMOVEXATTR, text: hostile))), "hypervigil.change.xattr", hostile)
+        let link = try parse(encode(Records.file(HV_FILE_SYMLINK, actorPath: reversed, text: hostile)))
+        check(link, "file.target_path", hostile)
+        check(link, "file.path", reversed)
+        #expect(link["hypervigil.target"] == nil, "what it points to is no object with paths of its own")
+        let linked = try parse(encode(Records.file(HV_FILE_LINK, targetInner: Array("/inner/".utf8) + hostile, targetActor: hostile)))
+        check(linked, "file.target_path", hostile)
+        check(linked, "hypervigil.target.inner", Array("/inner/".utf8) + hostile)
+    }
+
+    /// A path that is told once and used twice.
+    @Test(arguments: Hostile.strings.indices)
+    func suffix(_ index: Int) throws {
+        let hostile = Hostile.path(Hostile.withoutNul(Hostile.strings[index].bytes))
+        let inner = Array("/i/".utf8) + hostile
+        let flags = [UInt16(HV_STRING_SUFFIX), 0, UInt16(HV_STRING_SUFFIX)]
+        let event = try parse(
+            encode(
+                Records.file(
+                    HV_FILE_LINK, inner: inner, actorPath: Array("/mnt".utf8) + inner, targetInner: hostile, targetActor: inner,
+                    name: Array("n".utf8), stringFlags: flags)))
+        check(event, "file.path", Array("/mnt".utf8) + inner)
+        check(event, "hypervigil.path.inner", inner)
+        check(event, "file.target_path", inner)
+        check(event, "hypervigil.target.inner", hostile)
+        #expect(event["hypervigil.path.flags"]?.texts == ["unreachable"])
+    }
+
+    @Test(arguments: Hostile.strings.indices)
     func module(_ index: Int) throws {
         let hostile = Hostile.path(Hostile.strings[index].bytes)
         let event = try parse(

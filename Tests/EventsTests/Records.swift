@@ -54,7 +54,7 @@ enum Records {
             uid: 0, gid: 0)
     }
 
-    /// The bytes of a record with its size and its string slots filled in.
+    /// The bytes of a record with its size and its string slots filled in; of a string with `HV_STRING_SUFFIX` only the length.
     static func assemble<Record>(_ record: Record, _ strings: [[UInt8]], flags: [UInt16] = [], slots: Int?) -> [UInt8] {
         var bytes = withUnsafeBytes(of: record) { [UInt8]($0) }
         if let slots {
@@ -63,7 +63,7 @@ enum Records {
                 bytes.withUnsafeMutableBytes { $0.storeBytes(of: slot, toByteOffset: slots + index * 4, as: hv_string.self) }
             }
         }
-        bytes += strings.joined()
+        bytes += strings.indices.filter { $0 >= flags.count || Int32(flags[$0]) & HV_STRING_SUFFIX == 0 }.map { strings[$0] }.joined()
         let size = UInt32(bytes.count)
         bytes.withUnsafeMutableBytes { $0.storeBytes(of: size, as: UInt32.self) }
         return bytes
@@ -103,7 +103,8 @@ enum Records {
     static func file(
         _ action: hv_file_action = HV_FILE_WRITE, inner: [UInt8] = Array("/etc/passwd".utf8),
         actorPath: [UInt8] = Array("/etc/passwd".utf8),
-        targetInner: [UInt8] = [], targetActor: [UInt8] = [], name: [UInt8] = [], targetName: [UInt8] = [], flags: Int32 = 0,
+        targetInner: [UInt8] = [], targetActor: [UInt8] = [], name: [UInt8] = [], targetName: [UInt8] = [],
+        text: [UInt8] = [], text2: [UInt8] = [], flags: Int32 = 0,
         stringFlags: [UInt16] = [], error: Int32 = 0, actor: hv_actor = actor(), change: (inout hv_file) -> Void = { _ in }
     ) -> [UInt8] {
         var record = hv_file()
@@ -118,8 +119,16 @@ enum Records {
         record.error = error
         change(&record)
         return assemble(
-            record, [inner, actorPath, targetInner, targetActor, name, targetName], flags: stringFlags,
+            record, [inner, actorPath, targetInner, targetActor, name, targetName, text, text2], flags: stringFlags,
             slots: MemoryLayout<hv_file>.offset(of: \.strings))
+    }
+
+    /// An attempt to make something that is not there yet.
+    static func made(_ action: hv_file_action, text: [UInt8] = [], change: (inout hv_file) -> Void = { _ in }) -> [UInt8] {
+        file(action, text: text, flags: HV_FILE_PENDING) {
+            $0.object = hv_object()
+            change(&$0)
+        }
     }
 
     static func module(
@@ -142,8 +151,9 @@ enum Records {
         return assemble(record, [name, arguments, file, inner, hint], slots: MemoryLayout<hv_module>.offset(of: \.strings))
     }
 
-    static func result(error: Int32) -> [UInt8] {
-        assemble(hv_result(header: header(HV_KIND_RESULT), operation: 77, tid: 1235, error: error), [], slots: nil)
+    static func result(error: Int32, value: UInt64 = .max, object: hv_object = hv_object()) -> [UInt8] {
+        assemble(
+            hv_result(header: header(HV_KIND_RESULT), operation: 77, tid: 1235, error: error, value: value, object: object), [], slots: nil)
     }
 }
 

@@ -98,6 +98,38 @@ enum Samples {
                     $0.object = hv_object()
                 }
             ),
+            (
+                .write, "write of many ways",
+                Records.file(flags: HV_FILE_OPEN | HV_FILE_EVICTED) {
+                    ($0.via, $0.value, $0.value_2) = (UInt32(HV_VIA_WRITE | HV_VIA_MMAP | HV_VIA_COPY), 4096, 1 << 40)
+                }
+            ),
+            (.truncate, "truncate", Records.file(HV_FILE_TRUNCATE) { $0.value = 17 }),
+            (.truncate, "truncate to what is not known", Records.file(HV_FILE_TRUNCATE, flags: HV_FILE_PENDING) { $0.value = .max }),
+            (.link, "link", Records.file(HV_FILE_LINK, targetInner: path, targetActor: path, flags: HV_FILE_IO_URING)),
+            (.symlink, "symlink", Records.made(HV_FILE_SYMLINK, text: path)),
+            (.mkdir, "mkdir", Records.made(HV_FILE_MKDIR) { $0.value = 0o755 }),
+            (.rmdir, "rmdir", Records.file(HV_FILE_RMDIR) { $0.object = Records.object(mode: 0o40755) }),
+            (.mknod, "mknod", Records.made(HV_FILE_MKNOD) { ($0.value, $0.value_2) = (0o060660, 8 << 20 | 1) }),
+            (.mknod, "fifo", Records.made(HV_FILE_MKNOD) { $0.value = 0o010600 }),
+            (.chmod, "chmod", Records.file(HV_FILE_CHMOD) { $0.value = 0o106755 }),
+            (.chown, "chown", Records.file(HV_FILE_CHOWN) { ($0.value, $0.value_2) = (1000, .max) }),
+            (.utimes, "utimes", Records.file(HV_FILE_UTIMES)),
+            (.setxattr, "setxattr", Records.file(HV_FILE_SETXATTR, text: Array("security.capability".utf8)) { $0.value = 20 }),
+            (.removexattr, "removexattr", Records.file(HV_FILE_REMOVEXATTR, text: Array("user.a".utf8), stringFlags: [0, 0, 0, 0, 0, 0, 9])),
+            (.setflags, "setflags", Records.file(HV_FILE_SETFLAGS) { ($0.value, $0.value_2) = (0x8_0010, 0x8_0020) }),
+            (.mmapWrite, "mmap-write", Records.file(HV_FILE_MMAP_WRITE)),
+            (
+                .mount, "mount",
+                Records.file(HV_FILE_MOUNT, text: Array("/dev/sda1".utf8), text2: Array("ext4".utf8), stringFlags: [0, 0, 0, 0, 0, 0, 1, 8]) {
+                    $0.value = 0x8000_0003
+                }
+            ),
+            (.umount, "umount", Records.file(HV_FILE_UMOUNT)),
+            (
+                .kernelParameter, "kernel parameter",
+                Records.file(HV_FILE_PARAMETER, inner: Array("/sys/kernel/core_pattern".utf8), actorPath: path) { $0.value = 9 }
+            ),
             (.delete, "refused delete", Records.file(HV_FILE_DELETE, flags: HV_FILE_IO_URING, error: -1)),
             (.moduleLoad, "module", Records.module()),
             (.moduleLoad, "module from memory", Records.module(hint: path, source: HV_MODULE_SOURCE_MEMORY, flags: 0)),
@@ -173,9 +205,9 @@ struct SchemaTests {
     func identifiersAreStrings(_ index: Int) throws {
         let event = try parse(encode(Samples.records[index].bytes))
         let identifiers: Set = [
-            "inode", "device", "uid", "gid", "euid", "egid", "suid", "sgid", "id", "monotonic", "session", "mount", "pid_ns",
+            "inode", "device", "uid", "gid", "uid_before", "gid_before", "mode", "mode_before", "euid", "egid", "suid", "sgid", "id", "monotonic", "session", "mount", "pid_ns",
         ]
-        let numbers: Set = ["pid", "args_count", "args_size", "size", "operations", "size_before", "signal", "calling_thread", "exit_code"]
+        let numbers: Set = ["pid", "args_count", "args_size", "size", "operations", "size_before", "signal", "calling_thread", "exit_code", "bytes", "offset"]
         for (field, value) in event.leaves() where !field.hasPrefix("process.thread") && !field.contains("namespaces") {
             let last = String(field.split(separator: ".").last ?? "")
             if identifiers.contains(last) { #expect(value.text != nil, "\(field)") }

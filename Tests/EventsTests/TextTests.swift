@@ -33,6 +33,62 @@ struct TextTests {
             Records.file(HV_FILE_RENAME, targetInner: Array("/b".utf8), targetActor: Array("/b".utf8), stringFlags: [1]),
             "rename         alice      bash[1234]               /etc/passwd -> /b\n"
         ),
+        (Records.file(HV_FILE_TRUNCATE) { $0.value = 1 }, "truncate       alice      bash[1234]               /etc/passwd (1234376 to 1 byte)\n"),
+        (Records.file(HV_FILE_TRUNCATE, error: -1), "truncate       alice      bash[1234]               /etc/passwd  EPERM\n"),
+        (
+            Records.file(HV_FILE_TRUNCATE, flags: HV_FILE_PENDING) { $0.value = .max },
+            "truncate       alice      bash[1234]               /etc/passwd  result unknown\n"
+        ),
+        (Records.file(HV_FILE_LINK, targetActor: Array("/b".utf8)), "link           alice      bash[1234]               /etc/passwd -> /b\n"),
+        (
+            Records.made(HV_FILE_SYMLINK, text: Array("../b".utf8)),
+            "symlink        alice      bash[1234]               /etc/passwd -> ../b  result unknown\n"
+        ),
+        (Records.file(HV_FILE_MKDIR), "mkdir          alice      bash[1234]               /etc/passwd\n"),
+        (Records.file(HV_FILE_RMDIR), "rmdir          alice      bash[1234]               /etc/passwd\n"),
+        (
+            Records.file(HV_FILE_MKNOD) { ($0.value, $0.value_2) = (0o060660, 8 << 20 | 1) },
+            "mknod          alice      bash[1234]               /etc/passwd (block 8:1)\n"
+        ),
+        (Records.file(HV_FILE_MKNOD) { $0.value = 0o010660 }, "mknod          alice      bash[1234]               /etc/passwd\n"),
+        (Records.file(HV_FILE_CHMOD) { $0.value = 0o4755 }, "chmod          alice      bash[1234]               /etc/passwd (0644 to 4755)\n"),
+        (
+            Records.file(HV_FILE_CHOWN) { ($0.value, $0.value_2) = (1000, .max) },
+            "chown          alice      bash[1234]               /etc/passwd (0:0 to 1000:)\n"
+        ),
+        (Records.file(HV_FILE_UTIMES), "utimes         alice      bash[1234]               /etc/passwd\n"),
+        (
+            Records.file(HV_FILE_SETXATTR, text: Array("user.a".utf8)) { $0.value = 12 },
+            "setxattr       alice      bash[1234]               /etc/passwd user.a (12 bytes)\n"
+        ),
+        (
+            Records.file(HV_FILE_REMOVEXATTR, text: Array("user.a".utf8)) { $0.value = 12 },
+            "removexattr    alice      bash[1234]               /etc/passwd user.a\n"
+        ),
+        (
+            Records.file(HV_FILE_SETFLAGS) { ($0.value, $0.value_2) = (0x90, 0x20) },
+            "setflags       alice      bash[1234]               /etc/passwd +immutable +noatime -append\n"
+        ),
+        (
+            Records.file(HV_FILE_SETFLAGS) { ($0.value, $0.value_2) = (0x10, .max) },
+            "setflags       alice      bash[1234]               /etc/passwd +immutable\n"
+        ),
+        (Records.file(HV_FILE_MMAP_WRITE), "mmap-write     alice      bash[1234]               /etc/passwd\n"),
+        (
+            Records.file(HV_FILE_MOUNT, text: Array("/dev/sda1".utf8), text2: Array("ext4".utf8)) { $0.value = 3 },
+            "mount          alice      bash[1234]               /dev/sda1 on /etc/passwd type ext4 (ro nosuid)\n"
+        ),
+        (
+            Records.file(HV_FILE_MOUNT, text: Array("/srv".utf8)) { ($0.value, $0.value_2) = (0x5000, UInt64(HV_MOUNT_BIND.rawValue)) },
+            "mount          alice      bash[1234]               /srv on /etc/passwd (bind rec)\n"
+        ),
+        (
+            Records.file(HV_FILE_MOUNT) { $0.value_2 = UInt64(HV_MOUNT_PIVOT_ROOT.rawValue) },
+            "mount          alice      bash[1234]               /etc/passwd (pivot_root)\n"
+        ),
+        (Records.file(HV_FILE_MOUNT), "mount          alice      bash[1234]               /etc/passwd\n"),
+        (Records.file(HV_FILE_UMOUNT), "umount         alice      bash[1234]               /etc/passwd\n"),
+        (Records.file(HV_FILE_PARAMETER) { $0.value = 5 }, "kernel-parameter alice      bash[1234]               /etc/passwd (5 bytes)\n"),
         (Records.module(), "module-load    alice      bash[1234]               dummy numdummies=2 from /lib/modules/dummy.ko\n"),
         (
             Records.module(hint: Array("/x.ko".utf8), source: HV_MODULE_SOURCE_MEMORY, error: -1),
@@ -68,6 +124,9 @@ struct TextTests {
             Records.exec(filename: path, arguments: [Array(bytes.prefix(30000))], actor: Records.actor(name: name)),
             Records.exec(filename: path, arguments: [], error: -2),
             Records.file(HV_FILE_RENAME, actorPath: path, targetActor: path, name: path, flags: HV_FILE_SPELLED),
+            Records.file(HV_FILE_MOUNT, actorPath: path, text: path, text2: path),
+            Records.file(HV_FILE_SYMLINK, actorPath: path, text: path),
+            Records.file(HV_FILE_SETXATTR, actorPath: path, text: path),
             Records.module(name: path, arguments: path, file: path, hint: path),
             Records.fork(actor: Records.actor(name: name, parentName: name)),
         ] {
@@ -95,6 +154,7 @@ struct TextTests {
             Records.exec(arguments: [long]), Records.exec(arguments: [long], error: -13), Records.file(actorPath: long),
             Records.file(HV_FILE_RENAME, actorPath: long, targetActor: long),
             Records.file(HV_FILE_RENAME, actorPath: Array("/a".utf8), targetActor: long),
+            Records.file(HV_FILE_PARAMETER, actorPath: long) { $0.value = .max },
         ] {
             let line = render(record, width: width)
             // The object has 24 columns at least, and a failure's name its own.

@@ -141,16 +141,21 @@ struct LayoutTests {
         #expect(view.sizeBefore == expected.next64())
         #expect(view.first == expected.next64())
         #expect(view.last == expected.next64())
+        #expect(view.value == expected.next64())
+        #expect(view.value2 == expected.next64())
         #expect(UInt64(view.action) == expected.next())
         #expect(UInt64(view.error) == expected.next())
         #expect(UInt64(view.watch) == expected.next())
         #expect(UInt64(view.directoryDevice) == expected.next())
+        #expect(UInt64(view.via) == expected.next())
         check(view.inner, view.flags(of: HV_FILE_INNER), slot: HV_FILE_INNER.rawValue)
         check(view.actorPath, view.flags(of: HV_FILE_ACTOR), slot: HV_FILE_ACTOR.rawValue)
         check(view.targetInner, view.flags(of: HV_FILE_TARGET_INNER), slot: HV_FILE_TARGET_INNER.rawValue)
         check(view.targetActorPath, view.flags(of: HV_FILE_TARGET_ACTOR), slot: HV_FILE_TARGET_ACTOR.rawValue)
         check(view.name, view.flags(of: HV_FILE_NAME), slot: HV_FILE_NAME.rawValue)
         check(view.targetName, view.flags(of: HV_FILE_TARGET_NAME), slot: HV_FILE_TARGET_NAME.rawValue)
+        check(view.text, view.flags(of: HV_FILE_TEXT), slot: HV_FILE_TEXT.rawValue)
+        check(view.text2, view.flags(of: HV_FILE_TEXT_2), slot: HV_FILE_TEXT_2.rawValue)
     }
 
     @Test func result() throws {
@@ -161,6 +166,8 @@ struct LayoutTests {
         #expect(view.operation == expected.next64())
         #expect(UInt64(view.tid) == expected.next())
         #expect(UInt64(view.error) == expected.next())
+        #expect(view.value == expected.next64())
+        check(view.object, &expected)
     }
 
     @Test func module() throws {
@@ -194,13 +201,95 @@ struct LayoutTests {
         #expect(MemoryLayout<hv_exec>.size == 344)
         #expect(MemoryLayout<hv_fork>.size == 192)
         #expect(MemoryLayout<hv_exit>.size == 184)
-        #expect(MemoryLayout<hv_file>.size == 352)
-        #expect(MemoryLayout<hv_result>.size == 48)
+        #expect(MemoryLayout<hv_file>.size == 384)
+        #expect(MemoryLayout<hv_result>.size == 104)
         #expect(MemoryLayout<hv_module>.size == 272)
         #expect(MemoryLayout<hv_counter>.size == 80)
         #expect(MemoryLayout<hv_inode_key>.size == 16)
         #expect(MemoryLayout<hv_watch>.size == 8)
         #expect(MemoryLayout<hv_identity>.size == 24)
-        #expect(MemoryLayout<hv_settings>.size == 48)
+        #expect(MemoryLayout<hv_settings>.size == 88)
     }
 }
+
+/// A file record's string slots, and which bytes a view finds for them.
+@Suite("Strings that are the end of the next one")
+struct SuffixTests {
+    private struct Slot {
+        var text = ""
+        var length: UInt16?
+        var flags: Int32 = 0
+        /// Not carried.
+        static func end(_ length: UInt16, flags: Int32 = 0) -> Self { Self(length: length, flags: flags | HV_STRING_SUFFIX) }
+    }
+
+    private func record(_ slots: [hv_file_string: Slot]) -> [UInt8] {
+        var file = hv_file()
+        file.header.kind = UInt16(HV_KIND_FILE.rawValue)
+        var bytes = withUnsafeBytes(of: file) { [UInt8]($0) }
+        for number in 0..<HV_FILE_STRINGS.rawValue {
+            let slot = slots[hv_file_string(number)] ?? Slot()
+            let string = hv_string(length: slot.length ?? UInt16(slot.text.utf8.count), flags: UInt16(slot.flags))
+            let place = (MemoryLayout<hv_file>.offset(of: \.strings) ?? 0) + Int(number) * MemoryLayout<hv_string>.stride
+            bytes.withUnsafeMutableBytes { $0.storeBytes(of: string, toByteOffset: place, as: hv_string.self) }
+            bytes += Array(slot.text.utf8)
+        }
+        let size = UInt32(bytes.count)
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: size, as: UInt32.self) }
+        return bytes
+    }
+
+    /// INNER, ACTOR, TARGET_INNER, TARGET_ACTOR, NAME, TEXT; nil where it is no record.
+    private func strings(_ slots: [hv_file_string: Slot]) -> [String]? {
+        let bytes = record(slots)
+        guard let view = FileView(bytes.span.bytes) else { return nil }
+        return [text(view.inner), text(view.actorPath), text(view.targetInner), text(view.targetActorPath), text(view.name), text(view.text)]
+    }
+
+    @Test func endOfTheNext() {
+        #expect(
+            strings([HV_FILE_INNER: .end(7), HV_FILE_ACTOR: Slot(text: "/home/etc/a.b"), HV_FILE_TEXT: Slot(text: "text")])
+                == ["etc/a.b", "/home/etc/a.b", "", "", "", "text"])
+        #expect(
+            strings([
+                HV_FILE_INNER: .end(2), HV_FILE_ACTOR: Slot(text: "/a"), HV_FILE_TARGET_INNER: .end(1), HV_FILE_TARGET_ACTOR: Slot(text: "/cd"),
+                HV_FILE_NAME: Slot(text: "n"), HV_FILE_TEXT: Slot(text: "text"),
+            ]) == ["/a", "/a", "d", "/cd", "n", "text"])
+    }
+
+    @Test func emptyAndWhole() {
+        #expect(strings([HV_FILE_INNER: .end(0), HV_FILE_ACTOR: Slot(text: "/a")]) == ["", "/a", "", "", "", ""])
+        #expect(strings([HV_FILE_INNER: .end(0)]) == ["", "", "", "", "", ""])
+        #expect(strings([HV_FILE_INNER: .end(2), HV_FILE_ACTOR: Slot(text: "/a")]) == ["/a", "/a", "", "", "", ""])
+    }
+
+    @Test func corrupt() {
+        let tail: [hv_file_string: Slot] = [HV_FILE_TARGET_ACTOR: Slot(text: "/long/enough"), HV_FILE_TEXT: Slot(text: "/long/enough")]
+        func merged(_ slots: [hv_file_string: Slot]) -> [String]? { strings(slots.merging(tail) { mine, _ in mine }) }
+        // Longer than the next, by one and by all that there is.
+        #expect(merged([HV_FILE_INNER: .end(3), HV_FILE_ACTOR: Slot(text: "/a")]) == nil)
+        #expect(merged([HV_FILE_INNER: .end(.max), HV_FILE_ACTOR: Slot(text: "/a")]) == nil)
+        #expect(merged([HV_FILE_INNER: .end(1)]) == nil)
+        // The next is not carried either, and there is none behind the last.
+        #expect(merged([HV_FILE_INNER: .end(1), HV_FILE_ACTOR: .end(1), HV_FILE_TARGET_INNER: Slot(text: "/a")]) == nil)
+        #expect(merged([HV_FILE_INNER: .end(0), HV_FILE_ACTOR: .end(1), HV_FILE_TARGET_INNER: Slot(text: "/a")]) == nil)
+        #expect(merged([HV_FILE_TEXT_2: .end(0)]) == nil)
+        // What is carried must be there whole all the same.
+        var cut = record([HV_FILE_INNER: .end(2), HV_FILE_ACTOR: Slot(text: "/a")])
+        cut.removeLast()
+        let size = UInt32(cut.count)
+        cut.withUnsafeMutableBytes { $0.storeBytes(of: size, as: UInt32.self) }
+        let refused = FileView(cut.span.bytes) == nil ? true : false
+        #expect(refused)
+    }
+
+    /// How a string is carried is not said of it.
+    @Test func flags() {
+        let bytes = record([HV_FILE_INNER: .end(1, flags: HV_STRING_TRUNCATED), HV_FILE_ACTOR: Slot(text: "/a")])
+        guard let view = FileView(bytes.span.bytes) else { Issue.record("refused"); return }
+        let (inner, actor) = (view.flags(of: HV_FILE_INNER), view.flags(of: HV_FILE_ACTOR))
+        #expect(inner == .truncated && actor == [])
+    }
+}
+
+extension hv_file_string: @retroactive Hashable {}

@@ -16,6 +16,7 @@ struct WatchOptionsTests {
         #expect(errors.isEmpty)
         #expect(settings.captureOnly == [.exec, .file])
         #expect(settings.filesWatch == ["/x", "/y"])
+        #expect(settings.watchList.map(\.path) == ["/x", "/y"])
         #expect(settings.captureBackend == .fentry)
         #expect(settings.ringsBulkSize == 1 << 20)
     }

@@ -45,6 +45,12 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 enum { BPF_RB_AVAIL_DATA = 0 };
+/* Helpers that came later than 5.10; whether one is there, the kernel's BTF tells. */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_task_pt_regs = 175,         /* 5.15 */
+};
+#define HELPER_EXISTS(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -132,6 +138,8 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+struct hlist_node { struct hlist_node *next; };
+struct hlist_head { struct hlist_node *first; };
 struct dentry;
 struct inode;
 struct super_block {
@@ -145,11 +153,13 @@ struct inode {
 	u16 i_mode;
 	kuid_t i_uid;
 	kgid_t i_gid;
+	unsigned int i_flags;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	unsigned int i_nlink;
 	s64 i_size;
 	u32 i_generation;
+	struct hlist_head i_dentry;
 	s64 i_mtime_sec; /* 6.11 */
 	u32 i_mtime_nsec;
 };
@@ -166,7 +176,9 @@ struct dentry {
 	struct inode *d_inode;
 	struct super_block *d_sb;
 	unsigned char d_iname[32];
+	union { struct hlist_node d_alias; } d_u;
 };
+struct dentry___7_0 { struct hlist_node d_alias; }; /* before that in the union d_u */
 union shortname_store { unsigned char string[40]; };
 struct dentry___6_14 { union shortname_store d_shortname; };
 struct vfsmount {
@@ -211,6 +223,19 @@ struct renamedata {
 	struct dentry *old_dentry, *new_dentry;
 };
 struct renamedata___before_6_17 { struct inode *old_dir, *new_dir; };
+struct iattr {
+	unsigned int ia_valid;
+	u16 ia_mode;
+	kuid_t ia_uid;
+	kgid_t ia_gid;
+	s64 ia_size;
+};
+struct fileattr { u32 flags; };  /* 5.13 */
+struct file_kattr { u32 flags; }; /* 6.17 */
+struct vm_area_struct {
+	struct file *vm_file;
+	unsigned long vm_flags;
+};
 
 #if defined(__TARGET_ARCH_x86)
 struct thread_info { u32 status; };
@@ -219,6 +244,7 @@ struct thread_info { unsigned long flags; };
 #endif
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	struct mm_struct *mm;
 	int exit_code;
@@ -226,6 +252,7 @@ struct task_struct {
 	struct task_struct *real_parent, *group_leader;
 	struct pid *thread_pid;
 	u64 start_boottime;
+	__u64 self_exec_id;
 	struct cred *real_cred, *cred;
 	char comm[16];
 	struct fs_struct *fs;
@@ -268,7 +295,37 @@ struct bpf_iter__task_file {
 #define FMODE_WRITE 0x2u
 #define FMODE_CREATED 0x100000u /* since 4.19 */
 #define FMODE_BACKING 0x3000000u /* bit 25 from 6.5, bit 24 later, when the other got another meaning: a hint only */
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630 /* include/uapi/linux/magic.h */
+/* include/uapi/linux/magic.h */
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define MSDOS_SUPER_MAGIC 0x4d44
+#define TMPFS_MAGIC 0x01021994
+#define BTRFS_SUPER_MAGIC 0x9123683e
+#define FUSE_SUPER_MAGIC 0x65735546
+#define V9FS_MAGIC 0x01021997
+#define NFS_SUPER_MAGIC 0x6969
+#define CIFS_SUPER_MAGIC 0xff534d42
+#define CEPH_SUPER_MAGIC 0x00c36400
+#define MAY_WRITE 2 /* include/linux/fs.h */
+/* include/uapi/linux/stat.h */
+#define S_IFMT 0170000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+/* include/linux/fs.h */
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_KILL_SUID (1u << 11)
+#define ATTR_KILL_SGID (1u << 12)
+/* include/linux/mm.h, include/uapi/asm-generic/mman.h */
+#define VM_WRITE 2ul
+#define VM_SHARED 8ul
+#define PROT_WRITE 2ul
+#define MAP_TYPE 15ul
+#define MAP_SHARED 1ul
+#define MAP_SHARED_VALIDATE 3ul
 /* include/linux/sched.h */
 #define PF_IO_WORKER 0x10u
 #define PF_KTHREAD 0x200000u

@@ -41,7 +41,6 @@ const volatile struct hv_settings settings SEC(".rodata.settings") = {
 	.wake_bytes = 1 << 20,
 	.report_every = 30000000000ULL,
 	.failed_exec = 1,
-	.unlink_arguments = 4,
 };
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

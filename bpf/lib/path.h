@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Paths by walking dentries upwards, without bpf_d_path, which few hooks allow.
- * All that changes from round to round lives in the scratch slot and is read back
- * at the head of each round, so that the verifier sees one state and prunes: 256
- * rounds load on 5.10 as well. The walks are global functions, which the verifier
- * walks once and not at each call; those take only numbers before 5.13, so the slot
- * is passed by its key and the pointers in it (walk_dentry, walk_mount).
+ * All that changes from round to round lives in the scratch slot. The walks and each
+ * one's round are global functions, which the verifier walks once and not at each
+ * call: 256 rounds cost it next to nothing, on 5.10 as well. Those take only numbers
+ * before 5.13, so the slot is passed by its key and the pointers in it (walk_dentry,
+ * walk_mount).
  */
 #ifndef HV_PATH_H
 #define HV_PATH_H
@@ -106,6 +106,45 @@ static __always_inline struct hv_string walk_put(struct scratch *slot)
 	return put_bytes(slot, &slot->path[at & (HV_PATH_MAX - 1)], length, slot->walk_flags);
 }
 
+/* What a walk needs of a dentry lies together (include/linux/dcache.h), so that one read does for four. */
+struct dentry_part {
+	__u64 parent;
+	__u32 hash, length;
+	__u64 name;
+};
+#define DENTRY_OFFSET(member) (bpf_core_field_offset(struct dentry, member) - bpf_core_field_offset(struct dentry, d_parent))
+
+static __always_inline void dentry_read(struct dentry_part *part, struct dentry *dentry)
+{
+	if (DENTRY_OFFSET(d_name.len) == 12 && DENTRY_OFFSET(d_name.name) == 16) {
+		if (bpf_probe_read_kernel(part, sizeof(*part), (void *)dentry + bpf_core_field_offset(struct dentry, d_parent)))
+			part->parent = 0;
+		return;
+	}
+	part->parent = (__u64)BPF_CORE_READ(dentry, d_parent);
+	part->length = BPF_CORE_READ(dentry, d_name.len);
+	part->name = (__u64)BPF_CORE_READ(dentry, d_name.name);
+}
+
+/* One round of walk_inner; 1: it is over. A function of its own, so that the verifier walks it once and not once a round. */
+__noinline int walk_inner_step(__u32 key)
+{
+	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
+	struct dentry_part at;
+
+	if (!slot)
+		return 1;
+	dentry_read(&at, (void *)slot->walk_dentry);
+	if (at.parent == slot->walk_dentry || !at.parent) {
+		slot->walk_flags &= ~HV_STRING_TRUNCATED;
+		return 1;
+	}
+	if (!walk_prepend(slot, (void *)at.name, at.length))
+		return 1;
+	slot->walk_dentry = at.parent;
+	return 0;
+}
+
 /* Path of a dentry inside its file system, from that one's root. */
 __noinline int walk_inner(__u32 key)
 {
@@ -115,22 +154,61 @@ __noinline int walk_inner(__u32 key)
 		return 0;
 	walk_begin(slot);
 	slot->walk_flags |= HV_STRING_TRUNCATED;
-	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
-		struct dentry *at = (void *)slot->walk_dentry;
-		struct dentry *parent = BPF_CORE_READ(at, d_parent);
-
-		if (parent == at || !parent) {
-			slot->walk_flags &= ~HV_STRING_TRUNCATED;
+	for (int round = 0; round < HV_PATH_COMPONENTS; round++)
+		if (walk_inner_step(key))
 			break;
-		}
-		if (!walk_prepend(slot, BPF_CORE_READ(at, d_name.name), BPF_CORE_READ(at, d_name.len)))
-			break;
-		slot->walk_dentry = (__u64)parent;
-	}
 	return 0;
 }
 
-/* Path of a dentry in the mount namespace that the mount belongs to. */
+/* One round of walk_mounted; 1: it is over. */
+__noinline int walk_mounted_step(__u32 key)
+{
+	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
+	struct dentry_part at;
+
+	if (!slot)
+		return 1;
+	dentry_read(&at, (void *)slot->walk_dentry);
+	if (slot->walk_dentry == slot->walk_root) {
+		struct mount *on = (void *)slot->walk_mount;
+		struct mount *below = BPF_CORE_READ(on, mnt_parent);
+
+		if (!slot->walk_crossed) {
+			slot->walk_crossed = 1;
+			if (at.parent == slot->walk_dentry)
+				slot->walk_inner_length = HV_PATH_MAX - slot->walk_position;
+		}
+		if (below == on) {
+			/* The top: a namespace's root, or a mount that is in none (detached, or the kernel's own: an error pointer). */
+			__u64 namespace = (__u64)BPF_CORE_READ(on, mnt_ns);
+
+			slot->walk_flags &= ~HV_STRING_TRUNCATED;
+			if (!namespace || namespace > -4096ULL)
+				slot->walk_flags |= HV_STRING_UNREACHABLE;
+			return 1;
+		}
+		slot->walk_dentry = (__u64)BPF_CORE_READ(on, mnt_mountpoint);
+		slot->walk_mount = (__u64)below;
+		slot->walk_root = (__u64)BPF_CORE_READ(below, mnt.mnt_root);
+		return 0;
+	}
+	if (at.parent == slot->walk_dentry || !at.parent) {
+		/* Outside what the mount shows: moved out of a bind mount's root. */
+		slot->walk_flags &= ~HV_STRING_TRUNCATED;
+		slot->walk_flags |= HV_STRING_UNREACHABLE;
+		return 1;
+	}
+	if (!walk_prepend(slot, (void *)at.name, at.length))
+		return 1;
+	slot->walk_dentry = at.parent;
+	return 0;
+}
+
+/*
+ * Path of a dentry in the mount namespace that the mount belongs to. Its end, up to
+ * the first mount's root, is the path inside the file system where that mount shows
+ * all of it: walk_inner_length, else 0.
+ */
 __noinline int walk_mounted(__u32 key)
 {
 	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
@@ -143,39 +221,11 @@ __noinline int walk_mounted(__u32 key)
 	slot->walk_mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
 	slot->walk_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
 	slot->walk_flags |= HV_STRING_TRUNCATED;
-	for (int round = 0; round < HV_PATH_COMPONENTS; round++) {
-		struct dentry *at = (void *)slot->walk_dentry;
-		struct mount *on = (void *)slot->walk_mount;
-
-		if (slot->walk_dentry == slot->walk_root) {
-			struct mount *below = BPF_CORE_READ(on, mnt_parent);
-
-			if (below == on) {
-				/* The top: a namespace's root, or a mount that is in none (detached, or the kernel's own: an error pointer). */
-				__u64 namespace = (__u64)BPF_CORE_READ(on, mnt_ns);
-
-				slot->walk_flags &= ~HV_STRING_TRUNCATED;
-				if (!namespace || namespace > -4096ULL)
-					slot->walk_flags |= HV_STRING_UNREACHABLE;
-				break;
-			}
-			slot->walk_dentry = (__u64)BPF_CORE_READ(on, mnt_mountpoint);
-			slot->walk_mount = (__u64)below;
-			slot->walk_root = (__u64)BPF_CORE_READ(below, mnt.mnt_root);
-		} else {
-			struct dentry *parent = BPF_CORE_READ(at, d_parent);
-
-			if (parent == at || !parent) {
-				/* Outside what the mount shows: moved out of a bind mount's root. */
-				slot->walk_flags &= ~HV_STRING_TRUNCATED;
-				slot->walk_flags |= HV_STRING_UNREACHABLE;
-				break;
-			}
-			if (!walk_prepend(slot, BPF_CORE_READ(at, d_name.name), BPF_CORE_READ(at, d_name.len)))
-				break;
-			slot->walk_dentry = (__u64)parent;
-		}
-	}
+	slot->walk_inner_length = 0;
+	slot->walk_crossed = 0;
+	for (int round = 0; round < HV_PATH_COMPONENTS; round++)
+		if (walk_mounted_step(key))
+			break;
 	return 0;
 }
 

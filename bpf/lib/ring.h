@@ -29,6 +29,18 @@ static __always_inline __u64 count(__u64 *counter)
 #endif
 }
 
+/* Takes one off, and never the last one twice. */
+static __always_inline void uncount(__u64 *counter)
+{
+	if (!*counter)
+		return;
+#ifdef NO_FETCH
+	(*counter)--;
+#else
+	__sync_fetch_and_sub(counter, 1);
+#endif
+}
+
 /* A record that could not even be built: it takes a number, so that its absence is seen. */
 static __always_inline void ring_no_scratch(__u32 ring, __u32 kind)
 {

@@ -27,6 +27,8 @@ struct scratch {
 	__u64 walk_dentry;
 	__u64 walk_mount;
 	__u64 walk_root;
+	__u32 walk_inner_length;
+	__u32 walk_crossed; /* the first mount's root is behind */
 	/* A path is built backwards from the end of its first HV_PATH_MAX bytes; a name may reach HV_NAME_MAX beyond a masked position. */
 	__u8 path[HV_PATH_MAX + HV_NAME_MAX];
 	__u8 name[HV_NAME_MAX + 8];

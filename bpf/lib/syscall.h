@@ -29,15 +29,19 @@ static __always_inline unsigned long long context_argument(const unsigned long l
 #define SYSCALL_IA32 "__ia32_sys_"
 
 static __always_inline unsigned long syscall_number(struct pt_regs *regs) { return BPF_CORE_READ(regs, orig_ax); }
+/* The same by a direct load, which takes registers that the kernel gave as typed. */
+#define SYSCALL_NUMBER_TYPED(regs) ((regs)->orig_ax)
 static __always_inline unsigned long syscall_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, di); }
 static __always_inline unsigned long syscall_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, si); }
 static __always_inline unsigned long syscall_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, dx); }
 static __always_inline unsigned long syscall_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, r10); }
-/* 32-bit calls: bx, cx, dx, si (arch/x86/include/asm/syscall.h) */
+static __always_inline unsigned long syscall_argument_5(struct pt_regs *regs) { return BPF_CORE_READ(regs, r8); }
+/* 32-bit calls: bx, cx, dx, si, di (arch/x86/include/asm/syscall.h) */
 static __always_inline unsigned long compat_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, bx) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, cx) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, dx) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, si) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_5(struct pt_regs *regs) { return BPF_CORE_READ(regs, di) & 0xffffffff; }
 
 /* TS_COMPAT -- arch/x86/include/asm/thread_info.h */
 static __always_inline bool syscall_is_compat(void)
@@ -56,14 +60,17 @@ enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 350, NR_COMPAT_DELE
 #define SYSCALL_IA32 "__arm64_sys_" /* no 32-bit twins of native calls */
 
 static __always_inline unsigned long syscall_number(struct pt_regs *regs) { return BPF_CORE_READ(regs, syscallno); }
+#define SYSCALL_NUMBER_TYPED(regs) ((regs)->syscallno)
 static __always_inline unsigned long syscall_argument_1(struct pt_regs *regs) { return BPF_CORE_READ(regs, orig_x0); }
 static __always_inline unsigned long syscall_argument_2(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[1]); }
 static __always_inline unsigned long syscall_argument_3(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[2]); }
 static __always_inline unsigned long syscall_argument_4(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[3]); }
+static __always_inline unsigned long syscall_argument_5(struct pt_regs *regs) { return BPF_CORE_READ(regs, regs[4]); }
 static __always_inline unsigned long compat_argument_1(struct pt_regs *regs) { return syscall_argument_1(regs) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_2(struct pt_regs *regs) { return syscall_argument_2(regs) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_3(struct pt_regs *regs) { return syscall_argument_3(regs) & 0xffffffff; }
 static __always_inline unsigned long compat_argument_4(struct pt_regs *regs) { return syscall_argument_4(regs) & 0xffffffff; }
+static __always_inline unsigned long compat_argument_5(struct pt_regs *regs) { return syscall_argument_5(regs) & 0xffffffff; }
 
 /* _TIF_32BIT -- arch/arm64/include/asm/thread_info.h */
 static __always_inline bool syscall_is_compat(void)
@@ -77,5 +84,29 @@ enum { NR_COMPAT_EXECVE = 11, NR_COMPAT_EXECVEAT = 387 };
 enum { NR_INIT_MODULE = 105, NR_FINIT_MODULE = 273, NR_DELETE_MODULE = 106 };
 enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 379, NR_COMPAT_DELETE_MODULE = 129 };
 #endif
+
+/*
+ * Registers with which the current task entered the kernel, at the top of its stack
+ * (arch/x86/include/asm/processor.h, arch/arm64/include/asm/processor.h): where there is
+ * no helper for it, before 5.15.
+ */
+#define THREAD_SIZE 16384
+static __always_inline struct pt_regs *entry_registers(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs);
+}
+
+/* The number of the system call at hand; all ones where it is a fault, or a thread of the kernel's. */
+static __always_inline __u32 current_call(void)
+{
+	if (HELPER_EXISTS(task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+		return SYSCALL_NUMBER_TYPED(regs);
+	}
+	return syscall_number(entry_registers());
+}
 
 #endif

@@ -5,10 +5,25 @@
 
 #include "scratch.h"
 
+/* Typed where the kernel gives it so, for loads without a helper's call (TASK_READ). */
 static __always_inline struct task_struct *current_task(void)
 {
+	if (HELPER_EXISTS(get_current_task_btf))
+		return bpf_get_current_task_btf();
 	return (struct task_struct *)bpf_get_current_task();
 }
+
+/*
+ * A field of a task, at the end of a chain of pointers: a load for each where tasks are
+ * typed, a tenth of what a read by helper costs. Such a load gives 0 where the address is bad.
+ */
+#define HV_ARROW_1(a) a
+#define HV_ARROW_2(a, b) a->b
+#define HV_ARROW_3(a, b, c) a->b->c
+#define HV_ARROW_4(a, b, c, d) a->b->c->d
+#define HV_ARROW_N(_1, _2, _3, _4, name, ...) name
+#define HV_ARROW(...) HV_ARROW_N(__VA_ARGS__, HV_ARROW_4, HV_ARROW_3, HV_ARROW_2, HV_ARROW_1)(__VA_ARGS__)
+#define TASK_READ(...) (HELPER_EXISTS(get_current_task_btf) ? HV_ARROW(__VA_ARGS__) : BPF_CORE_READ(__VA_ARGS__))
 
 static __always_inline __u64 credential_capabilities(struct cred *cred)
 {
@@ -67,9 +82,17 @@ static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
 	return BPF_CORE_READ(group, kn);
 }
 
+/* The same one's id. Only on v1 and hybrid hosts is the way there a long one. */
+static __always_inline __u64 task_cgroup_id(struct task_struct *task)
+{
+	if (HELPER_EXISTS(get_current_task_btf) && task->cgroups->dfl_cgrp->level)
+		return task->cgroups->dfl_cgrp->kn->id;
+	return BPF_CORE_READ(task_cgroup(task), id);
+}
+
 static __always_inline struct pid_namespace *task_pid_namespace(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid); /* not typed: the offset is a variable one */
 	unsigned int level = BPF_CORE_READ(pid, level);
 	struct upid *numbers = (void *)pid + bpf_core_field_offset(pid->numbers);
 	struct upid *own = (void *)numbers + level * bpf_core_type_size(struct upid);
@@ -77,9 +100,9 @@ static __always_inline struct pid_namespace *task_pid_namespace(struct task_stru
 	return BPF_CORE_READ(own, ns);
 }
 
-static __always_inline __u32 task_terminal(struct signal_struct *signal)
+static __always_inline __u32 task_terminal(struct task_struct *task)
 {
-	struct tty_struct *tty = BPF_CORE_READ(signal, tty);
+	struct tty_struct *tty = TASK_READ(task, signal, tty);
 	struct tty_driver *driver;
 
 	if (!tty)
@@ -94,39 +117,33 @@ static __always_inline __u32 task_terminal(struct signal_struct *signal)
  */
 static __noinline void actor_fill(struct hv_actor *to, struct task_struct *task)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent, group_leader);
-	struct cred *real = BPF_CORE_READ(task, real_cred);
-	struct cred *subjective = BPF_CORE_READ(task, cred);
-	struct nsproxy *namespaces = BPF_CORE_READ(task, nsproxy);
-
-	to->start = BPF_CORE_READ(leader, start_boottime);
-	to->parent_start = BPF_CORE_READ(parent, start_boottime);
-	to->cgroup = BPF_CORE_READ(task_cgroup(task), id);
-	to->capabilities = credential_capabilities(subjective);
-	to->pid = BPF_CORE_READ(task, tgid);
-	to->tid = BPF_CORE_READ(task, pid);
-	to->parent_pid = BPF_CORE_READ(parent, tgid);
-	to->uid = BPF_CORE_READ(real, uid.val);
-	to->gid = BPF_CORE_READ(real, gid.val);
-	to->suid = BPF_CORE_READ(real, suid.val);
-	to->sgid = BPF_CORE_READ(real, sgid.val);
-	to->euid = BPF_CORE_READ(subjective, euid.val);
-	to->egid = BPF_CORE_READ(subjective, egid.val);
-	to->login_uid = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : ~0u;
-	to->session = bpf_core_field_exists(task->sessionid) ? BPF_CORE_READ(task, sessionid) : ~0u;
-	to->tty = task_terminal(BPF_CORE_READ(task, signal));
-	to->task_flags = BPF_CORE_READ(task, flags);
+	to->start = TASK_READ(task, group_leader, start_boottime);
+	to->parent_start = TASK_READ(task, real_parent, group_leader, start_boottime);
+	to->cgroup = task_cgroup_id(task);
+	to->capabilities = credential_capabilities(TASK_READ(task, cred));
+	to->pid = TASK_READ(task, tgid);
+	to->tid = TASK_READ(task, pid);
+	to->parent_pid = TASK_READ(task, real_parent, tgid);
+	to->uid = TASK_READ(task, real_cred, uid.val);
+	to->gid = TASK_READ(task, real_cred, gid.val);
+	to->suid = TASK_READ(task, real_cred, suid.val);
+	to->sgid = TASK_READ(task, real_cred, sgid.val);
+	to->euid = TASK_READ(task, cred, euid.val);
+	to->egid = TASK_READ(task, cred, egid.val);
+	to->login_uid = bpf_core_field_exists(task->loginuid) ? TASK_READ(task, loginuid.val) : ~0u;
+	to->session = bpf_core_field_exists(task->sessionid) ? TASK_READ(task, sessionid) : ~0u;
+	to->tty = task_terminal(task);
+	to->task_flags = TASK_READ(task, flags);
 	/* An exiting task has no nsproxy any more: zeroes, then. */
-	to->ns_mount = BPF_CORE_READ(namespaces, mnt_ns, ns.inum);
+	to->ns_mount = TASK_READ(task, nsproxy, mnt_ns, ns.inum);
 	to->ns_pid = BPF_CORE_READ(task_pid_namespace(task), ns.inum);
-	to->ns_user = BPF_CORE_READ(real, user_ns, ns.inum);
-	to->ns_network = BPF_CORE_READ(namespaces, net_ns, ns.inum);
-	to->ns_ipc = BPF_CORE_READ(namespaces, ipc_ns, ns.inum);
-	to->ns_uts = BPF_CORE_READ(namespaces, uts_ns, ns.inum);
-	to->ns_cgroup = BPF_CORE_READ(namespaces, cgroup_ns, ns.inum);
+	to->ns_user = TASK_READ(task, real_cred, user_ns, ns.inum);
+	to->ns_network = TASK_READ(task, nsproxy, net_ns, ns.inum);
+	to->ns_ipc = TASK_READ(task, nsproxy, ipc_ns, ns.inum);
+	to->ns_uts = TASK_READ(task, nsproxy, uts_ns, ns.inum);
+	to->ns_cgroup = TASK_READ(task, nsproxy, cgroup_ns, ns.inum);
 	bpf_core_read(to->comm, sizeof(to->comm), &task->comm);
-	bpf_core_read(to->parent_comm, sizeof(to->parent_comm), &parent->comm);
+	bpf_probe_read_kernel(to->parent_comm, sizeof(to->parent_comm), (void *)TASK_READ(task, real_parent, group_leader) + bpf_core_field_offset(struct task_struct, comm));
 }
 
 #endif

@@ -7,8 +7,8 @@
  * up when user space changes the entries or a directory changes its parent, and a
  * verdict of another epoch counts for nothing. An inode number may be given to
  * another file at once, so the key has the generation, and where the file system
- * has none (0) nothing is kept. A file with several links has several parents: it
- * is judged by the parent at hand, each time.
+ * has none (0) nothing is kept. A file with several links has several parents: if one
+ * of them is watched it has an entry of its own (watch_adopt).
  */
 #ifndef HV_WATCH_H
 #define HV_WATCH_H
@@ -48,6 +48,18 @@ __u64 watch_epoch SEC(".data.epoch") = 1;
 /* Not 0: a watched tree lies on an overlay, so that changes of its layers are judged by the overlay's path too. */
 __u64 watch_overlays SEC(".data.overlays") = 0;
 
+/* Not 0: this program acts on files for the canary, and what it does is reported. */
+__u64 canary_acts SEC(".data.canary") = 0;
+
+/* A pointer as a number: of a typed one the verifier lets nothing else be made. */
+static __always_inline __u64 address_number(const void *pointer)
+{
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+	return number;
+}
+
 static __always_inline void inode_key(struct hv_inode_key *key, struct inode *inode)
 {
 	key->inode = BPF_CORE_READ(inode, i_ino);
@@ -63,6 +75,11 @@ static __always_inline __u64 watch_as_word(const struct hv_watch *watch)
 #define WATCH_POLICY(word) ((__u32)(word))
 #define WATCH_ENTRY(word) ((__u32)((word) >> 32))
 #define WATCH_NOTHING 0ULL
+
+static __always_inline bool watch_hit(__u64 word)
+{
+	return word && !(word & HV_WATCH_IGNORE);
+}
 
 static __always_inline struct verdict *verdict_slot(__u64 inode, __u32 generation)
 {
@@ -109,31 +126,37 @@ static __always_inline void verdict_drop(const struct hv_inode_key *key)
 		verdict->epoch = 0;
 }
 
+/* An entry of a directory's own, as a word; 0: none. A global function, for the verifier: its argument is the address, as a number. */
+__noinline __u64 watch_at(__u64 dentry)
+{
+	struct hv_inode_key key = {};
+	struct hv_watch *watch;
+
+	inode_key(&key, BPF_CORE_READ((struct dentry *)dentry, d_inode));
+	watch = bpf_map_lookup_elem(&hv_watches, &key);
+	return watch ? watch_as_word(watch) : WATCH_NOTHING;
+}
+
 /* The entry that decides for a directory and all that has no nearer one: itself, then upwards. */
 static __noinline __u64 judge_directory(struct dentry *directory)
 {
-	struct hv_inode_key key, own = {};
-	__u64 epoch = *(volatile __u64 *)&watch_epoch, word;
-	struct hv_watch *watch;
-	struct dentry *at = directory;
+	struct hv_inode_key own = {};
+	__u64 epoch = *(volatile __u64 *)&watch_epoch, word, at = address_number(directory);
 
 	inode_key(&own, BPF_CORE_READ(directory, d_inode));
 	if (verdict_kept(own.inode, own.device, own.generation, &word))
 		return word;
-	word = WATCH_NOTHING;
 	for (int level = 0; level < HV_WATCH_LEVELS; level++) {
-		struct dentry *parent;
+		__u64 parent;
 
-		inode_key(&key, BPF_CORE_READ(at, d_inode));
-		watch = bpf_map_lookup_elem(&hv_watches, &key);
-		if (watch && !(watch->policy & HV_WATCH_CHILDREN)) {
-			word = watch_as_word(watch);
+		word = watch_at(at);
+		if (word && !(word & HV_WATCH_CHILDREN))
 			break;
-		}
 		/* Names in it are judged by its own entry first: what is kept of it must not hide that. */
-		if (watch && level == 0)
+		if (word && level == 0)
 			own.generation = 0;
-		parent = BPF_CORE_READ(at, d_parent);
+		word = WATCH_NOTHING;
+		parent = (__u64)BPF_CORE_READ((struct dentry *)at, d_parent);
 		if (parent == at)
 			break;
 		at = parent;
@@ -155,6 +178,23 @@ static __noinline __u64 judge_name(struct dentry *directory)
 	return judge_directory(directory);
 }
 
+/*
+ * A file that has, or is to have, several names, one of them watched, gets an entry of
+ * its own: what lies above its other names says nothing of it. Where names decide
+ * (HV_WATCH_CHILDREN) user space sees to it.
+ */
+static __noinline void watch_adopt(struct inode *inode, __u64 word)
+{
+	struct hv_inode_key key = {};
+	struct hv_watch watch = { .policy = WATCH_POLICY(word), .entry = WATCH_ENTRY(word) };
+
+	if (watch.policy & HV_WATCH_CHILDREN || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return;
+	inode_key(&key, inode);
+	verdict_drop(&key);
+	bpf_map_update_elem(&hv_watches, &key, &watch, BPF_NOEXIST);
+}
+
 /* What decides for an object: its own entry, or its directory's. `inode` is the dentry's. */
 static __noinline __u64 judge_object(struct inode *inode, struct dentry *dentry)
 {
@@ -166,9 +206,39 @@ static __noinline __u64 judge_object(struct inode *inode, struct dentry *dentry)
 	watch = bpf_map_lookup_elem(&hv_watches, &key);
 	word = watch ? watch_as_word(watch) : judge_name(BPF_CORE_READ(dentry, d_parent));
 	/* What is kept under a directory's key is what its contents inherit (judge_directory). */
-	if (BPF_CORE_READ(inode, i_nlink) <= 1 && (BPF_CORE_READ(inode, i_mode) & 0170000) != 0040000)
-		verdict_keep(&key, epoch, word);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
+		return word;
+	if (!watch && watch_hit(word) && BPF_CORE_READ(inode, i_nlink) > 1)
+		watch_adopt(inode, word);
+	verdict_keep(&key, epoch, word);
 	return word;
+}
+
+/* A name that the inode has in its own file system, or NULL. */
+static __always_inline struct dentry *inode_alias(struct inode *inode)
+{
+	void *node = BPF_CORE_READ(inode, i_dentry.first);
+	struct dentry___7_0 *newer = NULL;
+	struct dentry *older = NULL;
+
+	if (!node)
+		return NULL;
+	return bpf_core_field_exists(newer->d_alias) ? node - bpf_core_field_offset(struct dentry___7_0, d_alias)
+						     : node - bpf_core_field_offset(older->d_u.d_alias);
+}
+
+/*
+ * The same for a handle's inode, which under an overlay may be a layer's while the name
+ * is the overlay's (before 6.7): then by the name that the layer has for it.
+ */
+static __noinline __u64 judge_layer(struct inode *inode, struct dentry *dentry)
+{
+	if (BPF_CORE_READ(dentry, d_inode) != inode) {
+		dentry = inode_alias(inode);
+		if (!dentry)
+			return WATCH_NOTHING;
+	}
+	return judge_object(inode, dentry);
 }
 
 /* The same, from what is kept where that still holds. */
@@ -190,10 +260,5 @@ static __noinline __u64 judge_kept(struct inode *inode, struct dentry *dentry)
 		__u64 judged;                                                                                              \
 		verdict_kept((inode)->i_ino, (inode)->i_sb->s_dev, (inode)->i_generation, &judged) ? judged : (settle);    \
 	})
-
-static __always_inline bool watch_hit(__u64 word)
-{
-	return WATCH_POLICY(word) && !(WATCH_POLICY(word) & HV_WATCH_IGNORE);
-}
 
 #endif

@@ -1,5 +1,5 @@
-/* Text into memory, by the same means as the Swift encoder: digits in pairs, eight bytes at a time where nothing is to be
- * escaped, the date of a day worked out once. So the ratio tells what the language costs, not what an algorithm saves. */
+/* Text into memory, by the same means as the Swift encoder: eight digits at once, eight bytes at a time where nothing is to
+ * be escaped, the date of a day worked out once. So the ratio tells what the language costs, not what an algorithm saves. */
 #ifndef TEXT_H
 #define TEXT_H
 
@@ -14,39 +14,72 @@ static const char digit_pairs[] = "000102030405060708091011121314151617181920212
 
 static inline void pair(uint8_t *out, uint64_t value) { memcpy(out, digit_pairs + 2 * value, 2); }
 
+/* Eight digits at once, the first in the lowest byte: halves of four digits, of two and of one, all lanes at a time. */
+static inline uint64_t eight(uint64_t value)
+{
+	uint64_t high = value / 10000, fours = high | (value - high * 10000) << 32;
+	uint64_t hundreds = fours * 10486 >> 20 & 0x0000007f0000007full, twos = hundreds | (fours - hundreds * 100) << 16;
+	uint64_t tens = twos * 103 >> 10 & 0x000f000f000f000full;
+
+	return tens | (twos - tens * 10) << 8;
+}
+
+static inline void store_eight(uint8_t *out, uint64_t digits)
+{
+	digits |= 0x3030303030303030ull;
+	memcpy(out, &digits, 8);
+}
+
+static inline uint8_t *at_most_two(uint8_t *out, uint64_t value)
+{
+	if (value < 10) {
+		*out = '0' + value;
+		return out + 1;
+	}
+	pair(out, value);
+	return out + 2;
+}
+
+/* Less than 100,000,000, without leading zeroes. */
+static inline uint8_t *at_most_eight(uint8_t *out, uint64_t value)
+{
+	uint64_t digits;
+	int leading;
+
+	if (value < 100)
+		return at_most_two(out, value);
+	if (value < 10000) {
+		out = at_most_two(out, value / 100);
+		pair(out, value % 100);
+		return out + 2;
+	}
+	digits = eight(value);
+	leading = __builtin_ctzll(digits | 1ull << 56) & ~7;
+	digits = (digits | 0x3030303030303030ull) >> leading;
+	memcpy(out, &digits, 8);
+	return out + (8 - leading / 8);
+}
+
 static __attribute__((noinline)) uint8_t *number(uint8_t *out, uint64_t value)
 {
-	uint8_t *end, *at;
-	int length = 1;
+	const uint64_t limit = 100000000;
+	uint64_t upper = value / limit;
 
-	for (uint64_t rest = value;; rest /= 10000, length += 4) {
-		if (rest < 10)
-			break;
-		if (rest < 100) {
-			length += 1;
-			break;
-		}
-		if (rest < 1000) {
-			length += 2;
-			break;
-		}
-		if (rest < 10000) {
-			length += 3;
-			break;
-		}
+	if (value < limit)
+		return at_most_eight(out, value);
+	if (upper < limit) {
+		out = at_most_eight(out, upper);
+	} else {
+		out = at_most_eight(out, upper / limit);
+		store_eight(out, eight(upper % limit));
+		out += 8;
 	}
-	at = end = out + length;
-	while (value >= 100) {
-		at -= 2;
-		pair(at, value % 100);
-		value /= 100;
-	}
-	if (value >= 10)
-		pair(at - 2, value);
-	else
-		at[-1] = '0' + value;
-	return end;
+	store_eight(out, eight(value % limit));
+	return out + 8;
 }
+
+/* A count or a size: Elasticsearch's `long` ends at 2^63 - 1. */
+static inline uint8_t *count(uint8_t *out, uint64_t value) { return number(out, value < INT64_MAX ? value : INT64_MAX); }
 
 static inline uint8_t *quoted(uint8_t *out, uint64_t value)
 {
@@ -109,6 +142,25 @@ static inline uint8_t *escaped_byte(uint8_t *out, uint8_t byte, enum nul_rule ru
 	return hexadecimal(out, byte, 4);
 }
 
+/* One to seven bytes as the low ones of a word, reading none beyond them. */
+static inline uint64_t tail(const uint8_t *from, size_t count)
+{
+	uint32_t low4, high4;
+	uint16_t low2, high2;
+
+	if (count >= 4) {
+		memcpy(&low4, from, 4);
+		memcpy(&high4, from + count - 4, 4);
+		return low4 | (uint64_t)high4 << 8 * (count - 4);
+	}
+	if (count >= 2) {
+		memcpy(&low2, from, 2);
+		memcpy(&high2, from + count - 2, 2);
+		return low2 | (uint64_t)high2 << 8 * (count - 2);
+	}
+	return *from;
+}
+
 /* The inside of a JSON string; NULL where the bytes are no UTF-8. */
 static inline __attribute__((always_inline)) uint8_t *escape(uint8_t *out, const uint8_t *from, size_t count, enum nul_rule rule)
 {
@@ -123,8 +175,7 @@ static inline __attribute__((always_inline)) uint8_t *escape(uint8_t *out, const
 			rest = 8;
 			memcpy(&word, from + index, 8);
 		} else {
-			for (size_t byte = 0; byte < rest; byte++)
-				word |= (uint64_t)from[index + byte] << (8 * byte);
+			word = tail(from + index, rest);
 		}
 		quote = word ^ ones * '"';
 		backslash = word ^ ones * '\\';
@@ -157,16 +208,6 @@ static inline __attribute__((always_inline)) uint8_t *escape(uint8_t *out, const
 static __attribute__((noinline)) uint8_t *string(uint8_t *out, const uint8_t *from, size_t count)
 {
 	return escape(out, from, count, NUL_ESCAPED);
-}
-
-static __attribute__((noinline)) uint8_t *elements(uint8_t *out, const uint8_t *from, size_t count)
-{
-	return escape(out, from, count, NUL_ELEMENT);
-}
-
-static __attribute__((noinline)) uint8_t *line(uint8_t *out, const uint8_t *from, size_t count)
-{
-	return escape(out, from, count, NUL_SPACE);
 }
 
 #endif

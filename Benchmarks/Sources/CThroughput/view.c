@@ -1,19 +1,16 @@
 #include <string.h>
 
 #include "CThroughput.h"
+#include "slots.h"
 #include "walk.h"
 
-/* A record of that kind, as long as it says, with room for its strings. */
-static inline int whole(const struct hv_header *header, uint32_t size, size_t fixed, const struct hv_string *strings, int count)
+/* The last byte and the length: whoever has these has found the string. */
+static inline uint64_t end_of(struct span string)
 {
-	size_t bytes = fixed;
-
-	if (header->size != size)
-		return 0;
-	for (int slot = 0; slot < count; slot++)
-		bytes += strings[slot].length;
-	return bytes <= size;
+	return string.length + (string.length ? string.bytes[string.length - 1] : 0);
 }
+
+static inline int is_library(struct span path) { return path.length >= 9 && !memcmp(path.bytes, "/usr/lib/", 9); }
 
 static inline uint64_t actor(const struct hv_actor *actor)
 {
@@ -36,8 +33,8 @@ static inline void view(const uint8_t *record, uint32_t size, struct bench_diges
 			return;
 		digest->mixed ^= header->time ^ header->sequence ^ header->flags ^ actor(&exec->actor) ^ exec->executable.inode ^
 				 exec->executable.device ^ exec->args_count;
-		digest->mixed += exec->strings[HV_EXEC_ARGS].length;
-		digest->hits += exec->strings[HV_EXEC_EXECUTABLE].length >= 9 && !memcmp(record + sizeof(*exec), "/usr/lib/", 9);
+		digest->mixed += end_of(slot(record, sizeof(*exec), exec->strings, HV_EXEC_ARGS, HV_EXEC_STRINGS));
+		digest->hits += is_library(slot(record, sizeof(*exec), exec->strings, HV_EXEC_EXECUTABLE, HV_EXEC_STRINGS));
 		break;
 	}
 	case HV_KIND_FILE: {
@@ -46,8 +43,8 @@ static inline void view(const uint8_t *record, uint32_t size, struct bench_diges
 			return;
 		digest->mixed ^= header->time ^ header->sequence ^ header->flags ^ actor(&file->actor) ^ file->object.inode ^
 				 file->object.device ^ file->action ^ file->operations;
-		digest->mixed += file->strings[HV_FILE_ACTOR].length;
-		digest->hits += file->strings[HV_FILE_INNER].length >= 9 && !memcmp(record + sizeof(*file), "/usr/lib/", 9);
+		digest->mixed += end_of(slot(record, sizeof(*file), file->strings, HV_FILE_ACTOR, HV_FILE_STRINGS));
+		digest->hits += is_library(slot(record, sizeof(*file), file->strings, HV_FILE_INNER, HV_FILE_STRINGS));
 		break;
 	}
 	case HV_KIND_EXIT: {

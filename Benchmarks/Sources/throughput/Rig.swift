@@ -80,7 +80,8 @@ struct Rig {
         (json.event_id, json.event_id_length) = constant("\"id\":\"\(bootID)-0123456789abcdef-")
         (json.entity_id, json.entity_id_length) = constant("\"entity_id\":\"\(bootID)-")
         json.realtime_offset = realtimeOffset
-        json.cached_day = .min
+        let none = bench_date(day: .min, text: bench_date().text)
+        json.dates = (none, none, none, none)
         return json
     }
 }

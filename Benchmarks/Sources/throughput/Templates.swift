@@ -21,9 +21,14 @@ enum Templates {
         ("/usr/bin/python3.11", "python3", "python3\0/opt/billing/bin/report.py\0--customer=K\u{f6}nig & S\u{f6}hne\0--note=\"monthly\"\0"),
         ("/usr/sbin/logrotate", "logrotate", "/usr/sbin/logrotate\0/etc/logrotate.conf\0"),
     ]
+    /// In the actor's mount namespace, and from the root of the file system: one of its own, the root's, and in a container
+    /// a mount of a file that has another name there.
     private static let paths = [
-        "/var/lib/postgresql/15/main/base/16384/2619", "/etc/systemd/system/multi-user.target.wants/ssh.service",
-        "/usr/lib/x86_64-linux-gnu/libpq.so.5.15", "/etc/resolv.conf",
+        ("/var/lib/postgresql/15/main/base/16384/2619", "/15/main/base/16384/2619"),
+        ("/etc/systemd/system/multi-user.target.wants/ssh.service", "/etc/systemd/system/multi-user.target.wants/ssh.service"),
+        ("/usr/lib/x86_64-linux-gnu/libpq.so.5.15", "/usr/lib/x86_64-linux-gnu/libpq.so.5.15"),
+        ("/var/lib/postgresql/15/main/pg_wal/000000010000000000000042", "/15/main/pg_wal/000000010000000000000042"),
+        ("/etc/resolv.conf", "/var/lib/docker/containers/0f3c5d2a9b41/resolv.conf"),
     ]
 
     private static func exec(_ index: Int) -> [UInt8] {
@@ -43,18 +48,40 @@ enum Templates {
     }
 
     private static func file(_ index: Int) -> [UInt8] {
-        let path = paths[index / 2 % paths.count]
+        let (path, inner) = paths[index / 2 % paths.count]
         var record = hv_file()
         record.header.kind = UInt16(HV_KIND_FILE.rawValue)
         record.actor = actor(index, name: "postgres")
         record.object = object(index, mode: 0o100644)
-        record.operations = UInt64(index)
-        record.size_before = 8192
-        record.first = 1_000_000_000_000
-        record.last = 1_000_123_456_789
-        record.action = [HV_FILE_WRITE.rawValue, HV_FILE_WRITE.rawValue, HV_FILE_CREATE.rawValue, HV_FILE_DELETE.rawValue][index / 2 % 4]
-        record.header.flags = UInt16(index % 3 == 0 ? HV_FILE_CLOSED : HV_FILE_OPEN)
-        return assemble(record, [path, path, "", "", "", ""], slots: MemoryLayout<hv_file>.offset(of: \.strings))
+        record.watch = 3
+        switch index / 2 % 4 {
+        case 0, 1:
+            record.action = HV_FILE_WRITE.rawValue
+            record.header.flags = UInt16(index % 3 == 0 ? HV_FILE_CLOSED : HV_FILE_OPEN)
+            record.operations = UInt64(index)
+            // Hooks that run behind the write don't know the size before it.
+            record.size_before = index % 5 == 0 ? .max : 8192
+            record.first = 1_000_000_000_000
+            record.last = 1_000_123_456_789
+            record.via = UInt32(HV_VIA_WRITE)
+            if index % 16 == 1 { record.via |= UInt32(HV_VIA_FALLOCATE) }
+            if index % 16 == 3 {
+                record.header.flags |= UInt16(HV_FILE_IO_URING)
+                record.via = UInt32(HV_VIA_IO_URING)
+            }
+            // As with files.detail.
+            if index % 32 == 9 { (record.value, record.value_2) = (8192, 1_703_936) }
+        case 2:
+            record.action = HV_FILE_CREATE.rawValue
+        default:
+            record.action = HV_FILE_DELETE.rawValue
+            record.header.flags = UInt16(HV_FILE_PENDING)
+            record.operation = 0x1_0000_0000 | UInt64(index)
+        }
+        // The kernel sends one of both where it is the end of the other.
+        let suffix = path.hasSuffix(inner)
+        return assemble(
+            record, [inner, path, "", "", "", "", "", ""], suffixes: suffix ? 1 : 0, slots: MemoryLayout<hv_file>.offset(of: \.strings))
     }
 
     private static func exit(_ index: Int) -> [UInt8] {
@@ -92,15 +119,16 @@ enum Templates {
             mode: mode, links: 1, uid: 0, gid: 0)
     }
 
-    private static func assemble<Record>(_ record: Record, _ strings: [String], slots: Int?) -> [UInt8] {
+    /// The record with its strings behind it; the first `suffixes` of them are the end of the next and not carried.
+    private static func assemble<Record>(_ record: Record, _ strings: [String], suffixes: Int = 0, slots: Int?) -> [UInt8] {
         var bytes = withUnsafeBytes(of: record) { [UInt8]($0) }
         if let slots {
             for (index, string) in strings.enumerated() {
-                let slot = hv_string(length: UInt16(string.utf8.count), flags: 0)
+                let slot = hv_string(length: UInt16(string.utf8.count), flags: index < suffixes ? UInt16(HV_STRING_SUFFIX) : 0)
                 bytes.withUnsafeMutableBytes { $0.storeBytes(of: slot, toByteOffset: slots + index * 4, as: hv_string.self) }
             }
         }
-        for string in strings { bytes += Array(string.utf8) }
+        for string in strings.dropFirst(suffixes) { bytes += Array(string.utf8) }
         let size = UInt32(bytes.count)
         bytes.withUnsafeMutableBytes { $0.storeBytes(of: size, as: UInt32.self) }
         return bytes

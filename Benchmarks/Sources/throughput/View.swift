@@ -17,7 +17,7 @@ extension bench_digest {
             mixed ^=
                 header.time ^ header.sequence ^ UInt64(header.flags) ^ Self.mix(view.actor) ^ object.inode ^ UInt64(object.device)
                 ^ UInt64(view.argumentCount)
-            mixed &+= UInt64(view.arguments.byteCount)
+            mixed &+= Self.end(view.arguments)
             if Self.isLibrary(view.executable) { hits &+= 1 }
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record) else { return }
@@ -25,7 +25,7 @@ extension bench_digest {
             mixed ^=
                 header.time ^ header.sequence ^ UInt64(header.flags) ^ Self.mix(view.actor) ^ object.inode ^ UInt64(object.device)
                 ^ UInt64(view.action) ^ view.operations
-            mixed &+= UInt64(view.actorPath.byteCount)
+            mixed &+= Self.end(view.actorPath)
             if Self.isLibrary(view.inner) { hits &+= 1 }
         case HV_KIND_EXIT.rawValue:
             guard let view = ExitView(record) else { return }
@@ -39,6 +39,14 @@ extension bench_digest {
         let times = actor.start ^ actor.parentStart ^ actor.cgroup ^ actor.capabilities
         let ids = actor.pid ^ actor.tid ^ actor.parentPid ^ actor.uid ^ actor.effectiveUid ^ actor.loginUid
         return times ^ UInt64(ids)
+    }
+
+    /// The last byte and the length: whoever has these has found the string.
+    @inline(__always)
+    private static func end(_ string: RawSpan) -> UInt64 {
+        let count = string.byteCount
+        guard count > 0 else { return 0 }
+        return UInt64(count) &+ UInt64(string.unsafeLoad(fromUncheckedByteOffset: count &- 1, as: UInt8.self))
     }
 
     @inline(__always)

@@ -3,7 +3,9 @@
 
 #include <stddef.h>
 #include "../../../bpf/record.h"
+#include "flags.h"
 #include "layout.h"
+#include "paths.h"
 
 enum hv_family { HV_FAMILY_EXEC, HV_FAMILY_FILE, HV_FAMILY_MODULE, HV_FAMILIES };
 
@@ -16,6 +18,12 @@ const void *hv_object(enum hv_family family, int fetching, size_t *size);
 
 /* open(2) with O_PATH | O_CLOEXEC, which need _GNU_SOURCE: the descriptor, or -1 with errno. */
 int hv_open_path(const char *path);
+
+/* Sets the flags (FS_IOC_SETFLAGS) that the file has: the call is made, and nothing changes. Below 0 where the file system has none. */
+int hv_set_flags_again(int descriptor);
+
+/* Gives the file an extended attribute that only root sees. */
+int hv_set_attribute(int descriptor);
 
 /* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
 int hv_refused_module_load(void);

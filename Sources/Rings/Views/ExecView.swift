@@ -45,7 +45,5 @@ public struct ExecView: ~Escapable {
     public func string(_ slot: hv_exec_string) -> RawSpan { bytes.string(Int(slot.rawValue), of: hv_exec.self, at: Self.slots) }
 
     @inlinable @inline(__always)
-    public func flags(of slot: hv_exec_string) -> StringFlags {
-        StringFlags(rawValue: bytes.stringSlot(Int(slot.rawValue), at: Self.slots).flags)
-    }
+    public func flags(of slot: hv_exec_string) -> StringFlags { bytes.stringFlags(Int(slot.rawValue), at: Self.slots) }
 }

@@ -22,11 +22,14 @@ public struct FileView: ~Escapable {
     @inlinable public var operation: UInt64 { bytes.field(\hv_file.operation) }
     /// Write: changes so far through this handle by this process.
     @inlinable public var operations: UInt64 { bytes.field(\hv_file.operations) }
-    /// Write: bytes before the first change.
+    /// Write: bytes before the first change; all ones: not known.
     @inlinable public var sizeBefore: UInt64 { bytes.field(\hv_file.size_before) }
     /// Write: CLOCK_BOOTTIME of the first and the last change, nanoseconds.
     @inlinable public var first: UInt64 { bytes.field(\hv_file.first) }
     @inlinable public var last: UInt64 { bytes.field(\hv_file.last) }
+    /// What they are goes by the action: see `hv_file_action`.
+    @inlinable public var value: UInt64 { bytes.field(\hv_file.value) }
+    @inlinable public var value2: UInt64 { bytes.field(\hv_file.value_2) }
     /// An `hv_file_action`, or a number this program does not know.
     @inlinable public var action: UInt32 { bytes.field(\hv_file.action) }
     /// 0 or a negative errno.
@@ -35,6 +38,9 @@ public struct FileView: ~Escapable {
     @inlinable public var watch: UInt32 { bytes.field(\hv_file.watch) }
     /// Device of the directory that a spelled name is relative to.
     @inlinable public var directoryDevice: UInt32 { bytes.field(\hv_file.directory_device) }
+
+    /// `HV_VIA_*`: ways in which something was written, so far; 0 where it is not known.
+    @inlinable public var via: UInt32 { bytes.field(\hv_file.via) }
 
     /// Path inside the file system, from its root.
     @inlinable public var inner: RawSpan { @_lifetime(copy self) get { string(HV_FILE_INNER) } }
@@ -46,14 +52,15 @@ public struct FileView: ~Escapable {
     @inlinable public var name: RawSpan { @_lifetime(copy self) get { string(HV_FILE_NAME) } }
     /// Only with `HV_FILE_TARGET_SPELLED`.
     @inlinable public var targetName: RawSpan { @_lifetime(copy self) get { string(HV_FILE_TARGET_NAME) } }
+    /// What they are goes by the action: see `hv_file_action`.
+    @inlinable public var text: RawSpan { @_lifetime(copy self) get { string(HV_FILE_TEXT) } }
+    @inlinable public var text2: RawSpan { @_lifetime(copy self) get { string(HV_FILE_TEXT_2) } }
 
     @inlinable @inline(__always) @_lifetime(copy self)
     public func string(_ slot: hv_file_string) -> RawSpan { bytes.string(Int(slot.rawValue), of: hv_file.self, at: Self.slots) }
 
     @inlinable @inline(__always)
-    public func flags(of slot: hv_file_string) -> StringFlags {
-        StringFlags(rawValue: bytes.stringSlot(Int(slot.rawValue), at: Self.slots).flags)
-    }
+    public func flags(of slot: hv_file_string) -> StringFlags { bytes.stringFlags(Int(slot.rawValue), at: Self.slots) }
 }
 
 /// How the operation of an earlier `FileView` of the same thread ended.
@@ -71,4 +78,8 @@ public struct ResultView: ~Escapable {
     @inlinable public var tid: UInt32 { bytes.field(\hv_result.tid) }
     /// 0 or a negative errno.
     @inlinable public var error: Int32 { bytes.field(\hv_result.error) }
+    /// In place of `FileView.value`, where it is not all ones.
+    @inlinable public var value: UInt64 { bytes.field(\hv_result.value) }
+    /// What is there now; all 0 where it is not known.
+    @inlinable public var object: hv_object { bytes.field(\hv_result.object) }
 }

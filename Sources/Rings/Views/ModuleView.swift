@@ -45,7 +45,5 @@ public struct ModuleView: ~Escapable {
     public func string(_ slot: hv_module_string) -> RawSpan { bytes.string(Int(slot.rawValue), of: hv_module.self, at: Self.slots) }
 
     @inlinable @inline(__always)
-    public func flags(of slot: hv_module_string) -> StringFlags {
-        StringFlags(rawValue: bytes.stringSlot(Int(slot.rawValue), at: Self.slots).flags)
-    }
+    public func flags(of slot: hv_module_string) -> StringFlags { bytes.stringFlags(Int(slot.rawValue), at: Self.slots) }
 }

@@ -26,21 +26,39 @@ extension RawSpan {
         return bytes.extracting(unchecked: 0..<length)
     }
 
-    /// Whether these are the bytes of a whole record of that kind: a fixed part, then its strings, and the header says
-    /// how long all of it is.
+    /// Whether these are the bytes of a whole record of that kind: a fixed part, then its strings, the header says how long
+    /// all of it is, and what is not carried (`HV_STRING_SUFFIX`) is in the string of the next slot, which is.
     @inlinable @inline(__always)
     func isRecord<Record>(_ type: Record.Type, kind: hv_kind, slots: Int = 0, at slotsOffset: Int = 0) -> Bool {
         guard byteCount >= MemoryLayout<Record>.size, Int(field(\hv_header.size)) == byteCount,
             UInt32(field(\hv_header.kind)) == kind.rawValue
         else { return false }
-        return byteCount >= MemoryLayout<Record>.size &+ stringBytes(before: slots, at: slotsOffset)
+        // The longest suffix that the slot at hand may be; from the last slot on, where there is no next one.
+        var room = -1
+        var sum = 0
+        var index = slots
+        while index > 0 {
+            index &-= 1
+            let slot = stringSlot(index, at: slotsOffset)
+            if slot.isSuffix {
+                guard Int(slot.length) <= room else { return false }
+                room = -1
+            } else {
+                room = Int(slot.length)
+                sum &+= room
+            }
+        }
+        return byteCount >= MemoryLayout<Record>.size &+ sum
     }
 
-    /// The sum of the lengths of the first `slot` strings.
+    /// Bytes that the first `slot` strings take in the record.
     @inlinable @inline(__always)
     func stringBytes(before slot: Int, at slotsOffset: Int) -> Int {
         var sum = 0
-        for index in 0..<slot { sum &+= Int(stringSlot(index, at: slotsOffset).length) }
+        for index in 0..<slot {
+            let string = stringSlot(index, at: slotsOffset)
+            sum &+= string.isSuffix ? 0 : Int(string.length)
+        }
         return sum
     }
 
@@ -51,13 +69,27 @@ extension RawSpan {
 
     @inlinable @inline(__always) @_lifetime(copy self)
     func string<Record>(_ index: Int, of type: Record.Type, at slotsOffset: Int) -> RawSpan {
-        let start = MemoryLayout<Record>.size &+ stringBytes(before: index, at: slotsOffset)
+        var start = MemoryLayout<Record>.size &+ stringBytes(before: index, at: slotsOffset)
+        let slot = stringSlot(index, at: slotsOffset)
+        if slot.isSuffix { start &+= Int(stringSlot(index &+ 1, at: slotsOffset).length) &- Int(slot.length) }
         // Checked: a record whose lengths changed after its view was made would trap here and not read elsewhere.
-        return extracting(start..<(start &+ Int(stringSlot(index, at: slotsOffset).length)))
+        return extracting(start..<(start &+ Int(slot.length)))
+    }
+
+    /// What is to be said of a string. How it is carried is no part of that.
+    @inlinable @inline(__always)
+    func stringFlags(_ index: Int, at slotsOffset: Int) -> StringFlags {
+        StringFlags(rawValue: stringSlot(index, at: slotsOffset).flags & ~UInt16(HV_STRING_SUFFIX))
     }
 }
 
-/// What the kernel says of one string (`HV_STRING_*`).
+extension hv_string {
+    /// No bytes of it are in the record: it is the end of the next slot's string.
+    @inlinable @inline(__always)
+    var isSuffix: Bool { flags & UInt16(HV_STRING_SUFFIX) != 0 }
+}
+
+/// What the kernel says of one string (`HV_STRING_*`, without `HV_STRING_SUFFIX`).
 public struct StringFlags: OptionSet, Sendable, BitwiseCopyable {
     public let rawValue: UInt16
 

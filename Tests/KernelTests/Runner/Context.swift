@@ -11,6 +11,8 @@ struct Context {
     var guest = false
     /// Full counts (`make soak`), else reduced ones.
     var full = false
+    /// For the fuzzer, to repeat a run; nil: another one each time.
+    var seed: UInt64?
     /// Names of groups; empty: all.
     var groups: [String] = []
     /// A folder of this run, outside of every watched one.

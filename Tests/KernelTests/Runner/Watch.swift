@@ -74,6 +74,9 @@ final class Watch {
 
     var errorLines: [String] { run.errorLines }
 
+    /// What it printed is no longer wanted.
+    func removeOutput() { run.removeOutput() }
+
     /// SIGINT, then what it printed. Every line has to be JSON.
     ///
     /// - Parameter keep: lines that don't contain one of these are dropped unparsed (nil: all are parsed).

@@ -4,7 +4,7 @@ import Glibc
 
 /// The whole program against a real kernel: starts `hypervigil`, does what it has to see, and compares.
 ///
-///     kernel-tests --program PATH --acts FOLDER [--guest] [--full] [--case GROUP]...
+///     kernel-tests --program PATH --acts FOLDER [--guest] [--full] [--seed NUMBER] [--case GROUP]...
 ///
 /// Prints `ok NAME`, `not ok NAME: why` or `skip NAME: reason` for each check and a line with the sums; exits with 1 if any failed.
 let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
@@ -12,7 +12,10 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("exec", runExec),
     ("spawn", runSpawn),
     ("file", runFile),
+    ("flood", runFlood),
+    ("fuzz", runFuzz),
     ("latency", runLatency),
+    ("matrix", runMatrix),
     ("module", runModule),
     ("ring", runRing),
 ]
@@ -29,11 +32,14 @@ while let option = arguments.popFirst() {
     switch option {
     case "--guest": context.guest = true
     case "--full": context.full = true
-    case "--program", "--acts", "--case":
+    case "--program", "--acts", "--case", "--seed":
         guard let value = arguments.popFirst() else { usage("\(option) needs a value") }
         switch option {
         case "--program": context.program = URL(fileURLWithPath: value).path
         case "--acts": context.acts = URL(fileURLWithPath: value).path
+        case "--seed":
+            guard let seed = UInt64(value) else { usage("--seed: \(value) is no number") }
+            context.seed = seed
         default: context.groups.append(value)
         }
     default: usage("unknown option \(option)")

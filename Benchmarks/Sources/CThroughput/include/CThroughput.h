@@ -49,8 +49,10 @@ struct bench_json {
 	const char *opening, *event_id, *entity_id; /* as EncoderContext renders them */
 	size_t opening_length, event_id_length, entity_id_length;
 	int64_t realtime_offset;
-	int64_t cached_day;
-	char date[10];
+	struct bench_date {
+		int64_t day;
+		char text[16];
+	} dates[4]; /* by the last bits of the day; INT64_MIN: none yet */
 };
 /* Bytes written to `out`, 0 for a record that it does not know. `out` has room for 8 KiB and 40 times the record. */
 size_t bench_c_json(struct bench_json *json, const uint8_t *record, size_t size, uint8_t *out);

@@ -10,6 +10,9 @@
 #include <sys/sysmacros.h>
 #include <sys/types.h>
 
+#include "Fuzz.h"
+#include "Matrix.h"
+
 enum acts_exec_way {
 	ACTS_EXECVE,
 	ACTS_EXECVEAT_FD, /* execveat(fd, "", AT_EMPTY_PATH), as fexecve does */
@@ -47,8 +50,26 @@ int acts_memfd_of(const char *path);
 struct acts_flood;
 struct acts_flood *acts_flood_start(const char *directory, uint32_t processes, uint32_t least);
 
-/* Stop them: the number of changes they made, three a round, or a negative errno of theirs. */
+/* Stop them: the number of changes they made, three a round and the writes, or a negative errno of theirs. */
 int64_t acts_flood_end(struct acts_flood *flood);
+
+/*
+ * The same with `writes` writes each round between create and close: `writes` + 3 changes, and 5 events, which are
+ * create, the first write, the totals, rename and delete.
+ */
+struct acts_flood *acts_flood_writes(const char *directory, uint32_t processes, uint32_t writes);
+
+/* What a flood left in the output of a monitor: lines of what lies in `folder`. */
+struct acts_tally {
+	uint64_t created, renamed, deleted, first, totals; /* events */
+	uint64_t operations; /* sum of the totals */
+	uint64_t odd;        /* totals whose operations are not `writes` */
+	char *others;        /* all other lines, to be freed */
+	size_t others_size;
+};
+
+/* 0 or a negative errno; -EBADMSG: a line of the folder that is none of these. */
+int acts_tally(const char *path, const char *folder, uint32_t writes, struct acts_tally *tally);
 
 int acts_init_module(const void *image, size_t size, const char *arguments);
 int acts_finit_module(int fd, const char *arguments);
