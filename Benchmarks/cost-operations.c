@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cost-operations FOLDER PROGRAM: what each operation takes, one `name<TAB>nanoseconds` a line.
+ * cost-operations FOLDER PROGRAM [OPERATION...]: what each operation takes, one `name<TAB>nanoseconds` a line.
+ * Only those whose names begin so, where some are given.
  *
  * Files are in FOLDER, PROGRAM is what spawn starts. In a guest that counts instructions a nanosecond is
  * an instruction, and all that runs on the one CPU meanwhile is in it. Each operation is warmed up until a
@@ -74,6 +75,13 @@ static void do_spawn(void)
 	must(waitpid(pid, &status, 0) == pid && status == 0, "waitpid");
 }
 
+/* One file that comes and goes: two events where it is watched. */
+static void do_unlink_cycle(void)
+{
+	int fd = open("new", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+	must(fd >= 0 && close(fd) == 0 && unlink("new") == 0, "create, close, unlink");
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -86,6 +94,7 @@ static const struct {
 	{"pwrite 4 KiB", do_pwrite, 100},
 	{"open, pwrite, close", do_write_cycle, 50},
 	{"rename", do_rename, 50},
+	{"create, close, unlink", do_unlink_cycle, 50},
 	{"spawn + wait", do_spawn, 5},
 };
 
@@ -103,7 +112,7 @@ static long long run(int operation, long long duration)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc < 3)
 		return 64;
 	program = argv[2];
 	must(chdir(argv[1]) == 0, argv[1]);
@@ -114,6 +123,11 @@ int main(int argc, char **argv)
 	must(here >= 0 && close(here) == 0, "here");
 	unlink("there");
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		int wanted = argc == 3;
+		for (int given = 3; given < argc; given++)
+			wanted |= !strncmp(operations[i].name, argv[given], strlen(argv[given]));
+		if (!wanted)
+			continue;
 		run((int)i, warm_up);
 		printf("%s\t%lld\n", operations[i].name, run((int)i, measured));
 		fflush(stdout);

@@ -116,8 +116,7 @@ int BPF_PROG(file_ftruncate_lsm, struct file *file, int ret)
 /* Whether the task is already at this: what a path hook began, or an overlay for one of its layers. */
 static __always_inline bool attribute_is_under_way(struct dentry *dentry, __u32 valid)
 {
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
+	struct pending *pending = pending_find();
 	__u32 asked;
 
 	if (!pending)
@@ -306,8 +305,7 @@ int file_setflags(unsigned long long *context)
 	struct dentry *dentry = SHIFTED_DENTRY(context, HV_AT_FILEATTR);
 	void *attributes = (void *)context_argument(context, settings.dentry_at[HV_AT_FILEATTR] + 1);
 	struct act act = { .action = HV_FILE_SETFLAGS };
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
+	struct pending *pending = pending_find();
 
 	/* An overlay's own, for its layer. */
 	if (pending && pending->action == HV_FILE_SETFLAGS && pending->overlay && pending->object != (__u64)dentry)

@@ -51,7 +51,7 @@ static __always_inline int on_bprm_check(struct linux_binprm *bprm)
 	if (bprm->interp != bprm->filename)
 		return 0;
 	before.have_script = 1;
-	object_fill(&before.script, BPF_CORE_READ(bprm, file, f_inode));
+	object_fill_typed(&before.script, bprm->file->f_inode);
 	bpf_map_update_elem(&hv_exec_before, &task, &before, BPF_ANY);
 	return 0;
 }
@@ -161,8 +161,10 @@ static __always_inline bool inode_is_memfd(struct file *file)
 
 static __always_inline struct hv_string put_directory(struct scratch *slot, struct task_struct *task)
 {
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct fs_struct *fs = TASK_READ(task, fs);
 
+	if (HELPER_EXISTS(get_current_task_btf))
+		return put_path_typed(slot, fs->pwd.dentry, fs->pwd.mnt);
 	return put_path_mounted(slot, BPF_CORE_READ(fs, pwd.dentry), BPF_CORE_READ(fs, pwd.mnt));
 }
 
@@ -206,7 +208,6 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 	struct exec_before *before;
 	struct hv_exec *record;
 	struct file *file;
-	struct inode *inode;
 	__u64 start, size;
 
 	if (!slot) {
@@ -219,8 +220,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 	actor_fill(&record->actor, task);
 
 	file = bprm->file;
-	inode = BPF_CORE_READ(file, f_inode);
-	object_fill(&record->executable, inode);
+	object_fill_typed(&record->executable, file->f_inode);
 	if (record->executable.links == 0) {
 		record->header.flags |= HV_EXEC_FILELESS;
 		if (inode_is_memfd(file))
@@ -250,7 +250,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 	record->error = 0;
 	record->old_tid = old_pid;
 
-	record->strings[HV_EXEC_EXECUTABLE] = put_path_mounted(slot, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
+	record->strings[HV_EXEC_EXECUTABLE] = put_path_typed(slot, file->f_path.dentry, file->f_path.mnt);
 	if (record->header.flags & HV_EXEC_FILELESS)
 		record->strings[HV_EXEC_EXECUTABLE].flags |= HV_STRING_DELETED;
 	record->strings[HV_EXEC_FILENAME] = put_kernel_string(slot, bprm->filename);

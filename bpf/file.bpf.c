@@ -20,13 +20,15 @@
  */
 static __always_inline int on_open(struct file *file)
 {
+	struct dentry *directory;
 	__u64 word;
 
 	if (!(file->f_mode & FMODE_CREATED))
 		return settings.module_hints ? hint_open(file) : 0;
-	word = judge_name(BPF_CORE_READ(file, f_path.dentry, d_parent));
+	directory = file->f_path.dentry->d_parent;
+	word = JUDGE_DIRECT(directory->d_inode, judge_name(directory));
 	if (watch_hit(word))
-		file_created(file, word);
+		file_created_typed(file, word);
 	return 0;
 }
 
@@ -70,7 +72,7 @@ static __always_inline int on_change(struct file *file)
 		if (!watch_hit(word))
 			return 0;
 	}
-	return file_changed(file, inode->i_ino, generation, word, false);
+	return file_changed_of(file, inode->i_ino, generation, word, false, true);
 }
 
 /* int file_update_time(struct file *file) -- fs/inode.c */
@@ -115,7 +117,7 @@ int BPF_PROG(file_change_update_time_flags, struct file *file)
 static __always_inline int on_release(struct file *file)
 {
 	if (file->f_mode & FMODE_WRITE && handle_known(file))
-		file_closed(address_number(file));
+		file_closed_typed(file);
 	return 0;
 }
 

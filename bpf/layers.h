@@ -14,8 +14,7 @@
 /* Whether the path hook has told of it already, or the overlay's own operation is under way. */
 static __always_inline bool is_under_way(struct dentry *dentry)
 {
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
+	struct pending *pending = pending_find();
 
 	if (!pending || bpf_ktime_get_boot_ns() - pending->operation > PENDING_AGE_MAX)
 		return false;

@@ -10,6 +10,7 @@
 #include "attributes.h"
 
 /* include/uapi/linux/mount.h */
+#define CLONE_NEWNS 0x20000ul /* include/uapi/linux/sched.h */
 #define MS_REMOUNT 32ul
 #define MS_BIND 4096ul
 #define MS_MOVE 8192ul
@@ -25,6 +26,7 @@ static __noinline int mount_begins(struct act *act, struct dentry *dentry, struc
 	act->flags = HV_FILE_PENDING;
 	act->dentry = dentry;
 	act->mount = mount;
+	count(&names_epoch);
 	return act_send(act);
 }
 
@@ -128,6 +130,7 @@ int BPF_PROG(file_pivot_root_lsm, struct path *old, struct path *new, int ret)
 	SEC("fexit/" SYSCALL call)                                                     \
 	int name(unsigned long long *context)                                          \
 	{                                                                              \
+		count(&names_epoch);                                                   \
 		return result_of_pending(NULL, CONTEXT_RESULT(context), NULL, ~0ULL);  \
 	}
 
@@ -135,5 +138,17 @@ MOUNT_RESULT("mount", file_mount_result)
 MOUNT_RESULT("umount", file_umount_result)
 MOUNT_RESULT("move_mount", file_move_mount_result)
 MOUNT_RESULT("pivot_root", file_pivot_root_result)
+
+/*
+ * struct mnt_namespace *copy_mnt_ns(unsigned long flags, struct mnt_namespace *ns, ...) -- fs/namespace.c
+ * A namespace's own mounts come without any of the hooks above, and may lie at addresses that others had.
+ */
+SEC("fexit/copy_mnt_ns")
+int file_namespace_result(unsigned long long *context)
+{
+	if (context_argument(context, 0) & CLONE_NEWNS)
+		count(&names_epoch);
+	return 0;
+}
 
 #endif

@@ -26,37 +26,16 @@ static __always_inline int result_value(__u64 value)
  * int security_path_rename(const struct path *old_dir, struct dentry *old_dentry,
  *     const struct path *new_dir, struct dentry *new_dentry, unsigned int flags) -- security/security.c
  */
-static __noinline int rename_report(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u64 word)
+/* Whether a rename gives a folder another name. Typed. */
+static __always_inline bool names_change(struct dentry *old, struct dentry *new)
 {
-	struct act act = {};
-
-	act.action = HV_FILE_RENAME;
-	act.flags = HV_FILE_PENDING;
-	act.word = word;
-	act.dentry = old;
-	act.mount = BPF_CORE_READ(old_dir, mnt);
-	act.target = new;
-	act.target_mount = BPF_CORE_READ(new_dir, mnt);
-	return act_send(&act);
-}
-
-static __noinline int exchange_report(struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new, __u64 word)
-{
-	struct act act = {};
-
-	act.action = HV_FILE_RENAME;
-	act.flags = HV_FILE_PENDING | HV_FILE_EXCHANGE;
-	act.word = word;
-	act.dentry = old;
-	act.mount = BPF_CORE_READ(old_dir, mnt);
-	act.target = new;
-	act.target_mount = BPF_CORE_READ(new_dir, mnt);
-	return act_send(&act);
+	return (old->d_inode->i_mode & S_IFMT) == S_IFDIR || (new->d_inode->i_mode & S_IFMT) == S_IFDIR;
 }
 
 static __always_inline int rename_begins(void *context, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
 	struct inode *source, *directory, *victim;
+	struct act act = { .action = HV_FILE_RENAME, .flags = HV_FILE_PENDING };
 	__u64 word;
 
 	if (!old || !new || !old_dir || !new_dir)
@@ -65,6 +44,8 @@ static __always_inline int rename_begins(void *context, struct path *old_dir, st
 	directory = new_dir->dentry->d_inode;
 	if (!source || !directory)
 		return 0;
+	if (names_change(old, new))
+		count(&names_epoch);
 	/* Source, destination directory, victim: whichever is watched. */
 	word = JUDGE_DIRECT(source, judge_object(source, old));
 	if (!watch_hit(word))
@@ -73,14 +54,19 @@ static __always_inline int rename_begins(void *context, struct path *old_dir, st
 		victim = new->d_inode;
 		if (!victim)
 			return 0;
-		word = JUDGE_DIRECT(victim, judge_object(victim, new));
+		word = JUDGE_DIRECT(victim, judge_leaving(victim, new));
 		if (!watch_hit(word))
 			return 0;
 	}
 	/* The flags; an LSM hook has had them since 5.19. */
 	if (context_argument(context, 4) & RENAME_EXCHANGE)
-		return exchange_report(old_dir, old, new_dir, new, word);
-	return rename_report(old_dir, old, new_dir, new, word);
+		act.flags |= HV_FILE_EXCHANGE;
+	act.word = word;
+	act.dentry = old;
+	act.mount = old_dir->mnt;
+	act.target = new;
+	act.target_mount = new_dir->mnt;
+	return act_send_typed(&act);
 }
 
 SEC("fentry/security_path_rename")
@@ -137,11 +123,13 @@ int file_rename_result(unsigned long long *context)
 		new = (void *)TYPED_ARGUMENT(context, 3);
 		result = TYPED_ARGUMENT(context, 6);
 	}
+	if (names_change(old, new))
+		count(&names_epoch);
 	if (from != to && !result) {
 		name_moved(old);
 		name_moved(new);
 	}
-	return pendings ? result_of_pending(old, result, NULL, ~0ULL) : 0;
+	return result_of_pending(old, result, NULL, ~0ULL);
 }
 
 /* int security_path_unlink(const struct path *dir, struct dentry *dentry); _rmdir alike */
@@ -156,7 +144,7 @@ static __always_inline int removal_begins(__u32 action, struct path *dir, struct
 	inode = dentry->d_inode;
 	if (!inode)
 		return 0;
-	word = JUDGE_DIRECT(inode, judge_object(inode, dentry));
+	word = JUDGE_DIRECT(inode, judge_leaving(inode, dentry));
 	if (!watch_hit(word))
 		return 0;
 	act.action = action;
@@ -164,7 +152,7 @@ static __always_inline int removal_begins(__u32 action, struct path *dir, struct
 	act.word = word;
 	act.dentry = dentry;
 	act.mount = dir->mnt;
-	return act_send(&act);
+	return act_send_typed(&act);
 }
 
 SEC("fentry/security_path_unlink")
@@ -210,8 +198,7 @@ int file_rmdir_result(unsigned long long *context)
 SEC("fexit/do_rmdir")
 int file_do_rmdir_result(unsigned long long *context)
 {
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
+	struct pending *pending = pending_find();
 
 	return pending && pending->action == HV_FILE_RMDIR ? result_of_pending(NULL, context_argument(context, 2), NULL, ~0ULL) : 0;
 }

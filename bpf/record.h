@@ -348,6 +348,8 @@ struct hv_settings {
 	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
 	__u32 handle_mask;     /* sets of the table of handles, a power of two, less one */
 	__u32 unstamped_tmpfs; /* fallocate sets no time stamps on tmpfs (5.10) */
+	__u32 folders;         /* paths of folders may be kept: the hooks that see them change are attached */
+	__u32 reserved;
 	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
 	__u8 result_at[HV_AT_MAX];
 };
@@ -380,7 +382,7 @@ HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 48 + 40);
+HV_ASSERT_SIZE(struct hv_settings, 56 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

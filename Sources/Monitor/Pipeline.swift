@@ -180,8 +180,7 @@ final class Pipeline {
         }
         probes.misses { program, count in
             guard let miss = misses.update(program: program.id, misses: count, now: time) else { return }
-            // It also forgets what is kept of an object that was moved.
-            if program.target == "vfs_rename" { watch?.forgetVerdicts() }
+            if program.forgets { watch?.forgetVerdicts() }
             if program.losesEvents {
                 say(
                     .lost(

@@ -55,8 +55,8 @@ final class FamilyObject {
             case "hv_handles": bpf_map__set_max_entries(current, settings.handle_mask + 1)
             case "hv_claims": bpf_map__set_max_entries(current, (settings.handle_mask + 1) * UInt32(Probes.handleWays))
             case "hv_verdicts": bpf_map__set_max_entries(current, settings.verdict_mask + 1)
-            case let name where name.hasPrefix("hv_scratch"):
-                // The object has one CPU's levels.
+            case let name where name.hasPrefix("hv_scratch") || name == "hv_folders":
+                // The object has those of one CPU.
                 bpf_map__set_max_entries(current, bpf_map__max_entries(current) * UInt32(sizes.cpus))
             case ".rodata.settings":
                 var settings = settings
@@ -73,10 +73,10 @@ final class FamilyObject {
 
     /// Nil when everything was loaded; else the program that the kernel refused (nil for the maps), its errno, and the verifier's last word.
     func load() -> (program: String?, errno: Int32, reason: String)? {
-        let size = 1 << 16
-        let log = UnsafeMutablePointer<CChar>.allocate(capacity: size)
-        defer { log.deallocate() }
-        log.initialize(repeating: 0, count: size)
+        // Before 6.4 the verifier's last word is lost where the log is too small for all of it. Pages that it doesn't use cost nothing.
+        let size = 16 << 20
+        guard let log = calloc(size, 1)?.assumingMemoryBound(to: CChar.self) else { return (nil, ENOMEM, text(of: ENOMEM)) }
+        defer { free(log) }
         var program = bpf_object__next_program(object, nil)
         while let current = program {
             bpf_program__set_log_buf(current, log, size)

@@ -86,6 +86,7 @@ extension Hook {
                 ("move_mount", "move_mount", "security_move_mount"), ("pivot_root", "sb_pivotroot", "security_sb_pivotroot"),
             ],
             results: ["mount", "umount", "move_mount", "pivot_root"].map { ($0, systemCall + $0) },
+            optionalResults: [("namespace", "copy_mnt_ns")],
             operation: HV_OPERATION_MOUNT, without: "mounts are not seen; the host's own are found by polling"),
     ]
 
@@ -157,6 +158,11 @@ extension Hook {
             family: .file, promise: "mappings that become writable or go", kind: "file",
             alternatives: [[Program(name: "file_tracepoint_protect", target: .tracepoint("sys_enter"))]],
             operation: UInt32(HV_OPERATION_MAP), without: "mprotect is not seen, and stores through a mapping have no event with their totals"),
+    ]
+
+    /// Programs that see each change of a folder's name; with them its path may be kept (bpf/lib/folder.h).
+    static let folderNames: Set<String> = [
+        "file_rename_result", "file_mount_result", "file_umount_result", "file_move_mount_result", "file_pivot_root_result", "file_namespace_result",
     ]
 
     /// Gives the identity of watched roots as the kernel has it.

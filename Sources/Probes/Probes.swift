@@ -185,6 +185,7 @@ package final class Probes {
             var programs = choices.flatMap(\.programs)
             if family == .file {
                 Self.shift(&settings, chooser.types, lsm: Set(programs.filter { $0.style == .lsm }.map(\.targetName)))
+                settings.folders = Hook.folderNames.isSubset(of: programs.map(\.name)) ? 1 : 0
                 settings.unstamped_tmpfs = choices.contains { $0.report.targets == ["file_update_time"] } ? 1 : 0
                 let open = zip(hooks, choices).filter { $0.1.report.style == nil }
                 let operations = open.reduce(0) { $0 | $1.0.operation }
@@ -301,11 +302,13 @@ package final class Probes {
         package let losesEvents: Bool
         /// Whether an event is missing can't be known.
         package let uncertain: Bool
+        /// It also forgets what is kept of an object, or a folder, that has another place now.
+        package let forgets: Bool
     }
 
     package private(set) lazy var programs: [Attached] = attached.enumerated().map {
         Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents,
-            uncertain: $0.element.program.mayLoseEvents)
+            uncertain: $0.element.program.mayLoseEvents, forgets: Hook.folderNames.contains($0.element.program.name))
     }
 
     /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses). Where further programs

@@ -11,24 +11,8 @@
 #include "task.h"
 #include "path.h"
 #include "watch.h"
-
-/* An operation whose result is still to come, by task. Overwritten by the task's next. */
-struct pending {
-	__u64 operation;
-	__u64 object;  /* the dentry it is about, 0 where only a name is known: a nested operation of an overlay's layer is about another */
-	__u64 inode;
-	__u32 action;
-	__u32 overlay; /* the object is an overlay's: the layer's own operation is the same one */
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, __u64);
-	__type(value, struct pending);
-} hv_file_pending SEC(".maps");
-
-/* How many there are, about: while there are none nothing is looked up. */
-__u64 pendings SEC(".data.pendings") = 0;
+#include "folder.h"
+#include "pending.h"
 
 /* This program's own files are no news, the canary's apart; nor is an action that the entry does not want. */
 static __always_inline bool own_act(void)
@@ -92,36 +76,35 @@ static __always_inline bool record_send(struct scratch *slot)
 }
 
 /*
- * Both paths of what the slot's walk_dentry and walk_mount are; mostly one is the end of
+ * Both paths of what the slot has begun to walk, on walk_mount, or 0; mostly one is the end of
  * the other, and then one walk and one copy do. A global function, for the verifier.
  */
 __noinline int put_both(__u32 key, __u32 inner)
 {
 	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
 	struct hv_file *record;
-	struct hv_string whole;
-	__u64 dentry, mount;
+	__u64 mount;
 
 	if (!slot)
 		return 0;
 	record = (void *)slot->record;
 	inner &= 2; /* HV_FILE_INNER or HV_FILE_TARGET_INNER */
-	dentry = slot->walk_dentry;
 	mount = slot->walk_mount;
 	if (mount) {
 		walk_mounted(key);
 		if (slot->walk_inner_length) {
-			whole = walk_put(slot);
+			struct hv_string whole = walk_put(slot);
+
 			record->strings[inner + 1] = whole;
 			record->strings[inner] = string_slot(slot->walk_inner_length, HV_STRING_SUFFIX | (whole.flags & HV_STRING_DELETED));
 			return 0;
 		}
-		slot->walk_dentry = dentry;
+		walk_begin(slot, (void *)slot->walk_start);
 	}
 	walk_inner(key);
 	record->strings[inner] = walk_put(slot);
 	if (mount) {
-		slot->walk_dentry = dentry;
+		walk_begin(slot, (void *)slot->walk_start);
 		slot->walk_mount = mount;
 		walk_mounted(key);
 		record->strings[inner + 1] = walk_put(slot);
@@ -129,48 +112,77 @@ __noinline int put_both(__u32 key, __u32 inner)
 	return 0;
 }
 
-static __always_inline void put_paths(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount, __u32 inner)
+/* Of typed pointers. */
+static __noinline void put_paths_typed(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount, __u32 inner)
 {
-	slot->walk_dentry = (__u64)dentry;
+	__u64 epochs[2] = { *(volatile __u64 *)&names_epoch, *(volatile __u64 *)&watch_epoch };
+
+	if (!mount) {
+		walk_head(slot, dentry, NULL);
+		slot->walk_mount = 0;
+		put_both(slot->key, inner);
+		return;
+	}
+	if (settings.folders && folder_put(slot, dentry, mount, inner))
+		return;
+	walk_head(slot, dentry, mount->mnt_root);
 	slot->walk_mount = (__u64)mount;
 	put_both(slot->key, inner);
+	if (settings.folders)
+		folder_keep(slot, dentry, mount, inner, epochs);
+}
+
+static __always_inline void put_paths_of(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount, __u32 inner, const bool typed)
+{
+	if (typed) {
+		put_paths_typed(slot, dentry, mount, inner);
+		return;
+	}
+	walk_begin(slot, dentry);
+	slot->walk_mount = (__u64)mount;
+	put_both(slot->key, inner);
+}
+
+static __always_inline void put_paths(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount, __u32 inner)
+{
+	put_paths_of(slot, dentry, mount, inner, false);
 }
 
 /* Sends a record whose result comes later, and remembers that it does. */
 static __always_inline void send_pending(struct scratch *slot, struct dentry *dentry)
 {
 	struct hv_file *record = (void *)slot->record;
-	__u64 task = (__u64)current_task();
-	struct pending pending = {};
+	struct pending *pending = pending_room();
 
-	pending.operation = record->header.time;
-	pending.action = record->action;
-	if (dentry) {
-		pending.object = (__u64)dentry;
-		pending.inode = (__u64)BPF_CORE_READ(dentry, d_inode);
-		pending.overlay = BPF_CORE_READ(dentry, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
-	}
-	record->operation = pending.operation;
+	record->operation = record->header.time;
 	record->header.flags |= HV_FILE_PENDING;
-	if (!record_send(slot))
+	if (!pending) {
+		record_send(slot);
 		return;
-	bpf_map_update_elem(&hv_file_pending, &task, &pending, BPF_ANY);
-	count(&pendings);
+	}
+	pending->operation = record->header.time;
+	pending->action = record->action;
+	pending->object = pending->inode = 0;
+	pending->overlay = 0;
+	if (dentry) {
+		pending->object = (__u64)dentry;
+		pending->inode = (__u64)BPF_CORE_READ(dentry, d_inode);
+		pending->overlay = BPF_CORE_READ(dentry, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+	}
+	if (!record_send(slot))
+		pending_forget(pending);
 }
 
-/* `dentry`: what it was about, NULL where that is not compared. `after`: where the object is now, or NULL. */
-static __noinline int result_of_pending(struct dentry *dentry, int error, struct dentry *after, __u64 value)
+/* `after`: where the object is now, or NULL. */
+static __noinline int result_tell(struct pending *pending, int error, struct dentry *after, __u64 value)
 {
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
 	struct hv_result result = {};
 	struct inode *inode;
 
-	if (!pending || (dentry && pending->object && pending->object != (__u64)dentry))
+	if (!pending)
 		return 0;
 	result.operation = pending->operation;
-	bpf_map_delete_elem(&hv_file_pending, &task);
-	uncount(&pendings);
+	pending_forget(pending);
 	header_begin(&result.header, HV_KIND_RESULT);
 	result.tid = bpf_get_current_pid_tgid();
 	result.error = error;
@@ -182,6 +194,16 @@ static __noinline int result_of_pending(struct dentry *dentry, int error, struct
 	}
 	ring_send(ring_bulk(), &result.header, sizeof(result));
 	return 0;
+}
+
+/* `dentry`: what it was about, NULL where that is not compared. All operations of its kind on the machine pay for this. */
+static __always_inline int result_of_pending(struct dentry *dentry, int error, struct dentry *after, __u64 value)
+{
+	struct pending *pending = pending_find();
+
+	if (!pending || (dentry && pending->object && pending->object != (__u64)dentry))
+		return 0;
+	return result_tell(pending, error, after, value);
 }
 
 /* An act on a name or an attribute, as a hook sees it. Lies on the hook's stack. */
@@ -196,10 +218,10 @@ struct act {
 	int error;
 };
 
-static __noinline int act_send(const struct act *act)
+static __always_inline int act_send_of(const struct act *act, const bool typed)
 {
 	struct dentry *dentry = act->dentry, *target = act->target;
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct inode *inode = FIELD(typed, dentry, d_inode);
 	struct scratch *slot;
 	struct hv_file *record;
 
@@ -215,21 +237,21 @@ static __noinline int act_send(const struct act *act)
 	record->value_2 = act->value_2;
 	record->error = act->error;
 	if (inode)
-		object_fill(&record->object, inode);
+		object_read(&record->object, inode, typed);
 	else
-		record->directory_device = BPF_CORE_READ(dentry, d_sb, s_dev);
-	put_paths(slot, dentry, act->mount, HV_FILE_INNER);
+		record->directory_device = FIELD(typed, dentry, d_sb, s_dev);
+	put_paths_of(slot, dentry, act->mount, HV_FILE_INNER, typed);
 	if (!inode) {
 		/* A name that is not there yet is not one that was removed. */
 		record->strings[HV_FILE_INNER].flags &= ~HV_STRING_DELETED;
 		record->strings[HV_FILE_ACTOR].flags &= ~HV_STRING_DELETED;
 	}
 	if (target) {
-		struct inode *victim = BPF_CORE_READ(target, d_inode);
+		struct inode *victim = FIELD(typed, target, d_inode);
 
 		if (victim)
-			object_fill(&record->target, victim);
-		put_paths(slot, target, act->target_mount, HV_FILE_TARGET_INNER);
+			object_read(&record->target, victim, typed);
+		put_paths_of(slot, target, act->target_mount, HV_FILE_TARGET_INNER, typed);
 		record->strings[HV_FILE_TARGET_INNER].flags &= ~HV_STRING_DELETED;
 		record->strings[HV_FILE_TARGET_ACTOR].flags &= ~HV_STRING_DELETED;
 	}
@@ -242,6 +264,17 @@ static __noinline int act_send(const struct act *act)
 	else
 		record_send(slot);
 	return 0;
+}
+
+static __noinline int act_send(const struct act *act)
+{
+	return act_send_of(act, false);
+}
+
+/* Its dentries and mounts are typed. */
+static __noinline int act_send_typed(const struct act *act)
+{
+	return act_send_of(act, true);
 }
 
 /* A name has got another parent: what was kept of its object no longer holds. */
@@ -268,15 +301,25 @@ static __noinline void name_moved(struct dentry *dentry)
 	}
 }
 
-static __noinline int file_created(struct file *file, __u64 word)
+static __always_inline int file_created_of(struct file *file, __u64 word, const bool typed)
 {
 	struct act act = {};
 
 	act.action = HV_FILE_CREATE;
 	act.word = word;
-	act.dentry = BPF_CORE_READ(file, f_path.dentry);
-	act.mount = BPF_CORE_READ(file, f_path.mnt);
-	return act_send(&act);
+	act.dentry = FIELD(typed, file, f_path.dentry);
+	act.mount = FIELD(typed, file, f_path.mnt);
+	return typed ? act_send_typed(&act) : act_send(&act);
+}
+
+static __noinline int file_created(struct file *file, __u64 word)
+{
+	return file_created_of(file, word, false);
+}
+
+static __noinline int file_created_typed(struct file *file, __u64 word)
+{
+	return file_created_of(file, word, true);
 }
 
 #endif

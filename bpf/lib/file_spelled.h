@@ -310,10 +310,10 @@ __noinline int spelled_begins(__u64 registers, __u32 key, __u32 action, int erro
 			first = name_begins_with(name);
 			if (first < 0) {
 				/* The page is not there yet; when the call has read it, it is. */
-				struct pending pending = { .action = ACTION_UNREAD };
-				__u64 task = (__u64)current_task();
+				struct pending *pending = pending_room();
 
-				bpf_map_update_elem(&hv_file_pending, &task, &pending, BPF_ANY);
+				if (pending)
+					pending->action = ACTION_UNREAD;
 				return 0;
 			}
 			if (!first && flags & AT_EMPTY_PATH && action != HV_FILE_LINK)
@@ -364,13 +364,12 @@ __noinline int spelled_begins(__u64 registers, __u32 key, __u32 action, int erro
 /* How it ended; 1: it is yet to be told (spelled_begins), which a function of this depth can't. */
 __noinline int spelled_ends(int result)
 {
-	__u64 task = (__u64)current_task();
-	struct pending *pending = bpf_map_lookup_elem(&hv_file_pending, &task);
+	struct pending *pending = pending_find();
 
 	if (!pending)
 		return 0;
 	if (pending->action == ACTION_UNREAD) {
-		bpf_map_delete_elem(&hv_file_pending, &task);
+		pending_forget(pending);
 		return 1;
 	}
 	/* An object is that of a descriptor, which is still open; if not, the reads fault safely. */

@@ -31,9 +31,12 @@ struct handle {
 	__u64 size_before;
 	__u32 watch, policy;
 	__u32 flags;    /* HV_FILE_IO_URING */
-	__u32 layer;    /* not 0: the watch set decided by the layer's name, not the overlay's */
+	__u32 state;    /* HANDLE_* */
 	struct hv_actor actor;
 };
+#define HANDLE_LAYER 1   /* the watch set decided by the layer's name, not the overlay's */
+#define HANDLE_CLAIMED 2 /* in hv_claims */
+
 struct handle_set {
 	struct handle ways[HV_WAYS];
 };
@@ -44,7 +47,7 @@ struct {
 	__type(value, struct handle_set);
 } hv_handles SEC(".maps");
 
-/* Who has or is making an entry, so that two threads don't make one each: operations that came meanwhile. */
+/* Who has or is making an entry, so that two threads of a process don't make one each: operations that came meanwhile. */
 struct claim_key {
 	__u64 file;
 	__u32 pid;
@@ -64,15 +67,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } hv_writers SEC(".maps");
-
-/* The low half of an address, as a number: of a typed pointer the verifier lets only a 32-bit subtraction make one. */
-static __always_inline __u64 address_bits(__u64 address)
-{
-	__u64 bits;
-
-	asm volatile("r1 = %1; w1 -= 0; %0 = r1" : "=r"(bits) : "r"(address) : "r1");
-	return bits;
-}
 
 static __always_inline struct handle_set *handle_set_of(__u64 file)
 {
@@ -128,30 +122,20 @@ static __noinline __u32 via_of_call(__u32 number, __u32 task_flags)
 	return way_of_call(number, syscall_is_compat());
 }
 
-static __always_inline bool handle_is_of(const struct handle *handle, const struct hv_inode_key *key)
+static __always_inline bool handle_is_of(const struct handle *handle, struct inode *inode, const bool typed)
 {
-	return handle->key.inode == key->inode && handle->key.device == key->device && handle->key.generation == key->generation;
+	return handle->key.inode == FIELD(typed, inode, i_ino) && handle->key.generation == FIELD(typed, inode, i_generation) &&
+	       handle->key.device == FIELD(typed, inode, i_sb, s_dev);
 }
 
-/* One event of a handle's author. */
-static __noinline int write_report(struct file *file, struct handle *handle, __u32 flags)
+/* What an event of a handle's author tells of the writes. */
+static __always_inline struct scratch *write_begin(struct handle *handle, __u32 flags)
 {
-	__u64 word, now = bpf_ktime_get_boot_ns(), tick = bpf_jiffies64();
-	struct claim_key claim = {};
-	struct hv_inode_key inode = {};
-	struct scratch *slot;
-	struct path *path;
-	struct dentry *dentry;
-	struct vfsmount *mount;
+	struct scratch *slot = record_begin(HV_FILE_WRITE, (__u64)handle->watch << 32 | handle->policy);
 	struct hv_file *record;
-	__u64 *more;
 
-	if (!handle)
-		return 0;
-	word = (__u64)handle->watch << 32 | handle->policy;
-	slot = record_begin(HV_FILE_WRITE, word);
 	if (!slot)
-		return 0;
+		return NULL;
 	record = (void *)slot->record;
 	record->header.flags |= flags | handle->flags;
 	record->actor = handle->actor;
@@ -161,21 +145,41 @@ static __noinline int write_report(struct file *file, struct handle *handle, __u
 	record->first = handle->first;
 	record->last = handle->first;
 	/* How long a tick is, these two clocks tell. */
-	if (handle->last > handle->first_tick)
+	if (handle->last > handle->first_tick) {
+		__u64 now = record->header.time, tick = bpf_jiffies64();
+
 		record->last = now - (now - handle->first) / (tick - handle->first_tick) * (tick - handle->last);
-	claim.file = handle->file;
-	claim.pid = handle->pid;
-	claim.exec = handle->exec;
-	more = bpf_map_lookup_elem(&hv_claims, &claim);
-	if (more)
-		record->operations += *more;
+	}
+	if (handle->state & HANDLE_CLAIMED) {
+		struct claim_key claim = { .file = handle->file, .pid = handle->pid, .exec = handle->exec };
+		__u64 *more = bpf_map_lookup_elem(&hv_claims, &claim);
+
+		if (more)
+			record->operations += *more;
+	}
+	return slot;
+}
+
+static __noinline int write_report(struct file *file, struct handle *handle, __u32 flags)
+{
+	struct scratch *slot;
+	struct path *path;
+	struct dentry *dentry;
+	struct vfsmount *mount;
+	struct hv_file *record;
+
+	if (!handle)
+		return 0;
+	slot = write_begin(handle, flags);
+	if (!slot)
+		return 0;
+	record = (void *)slot->record;
 	/* Of one that was not seen to be closed the address may be another file's by now. */
-	inode_key(&inode, BPF_CORE_READ(file, f_inode));
-	if (handle_is_of(handle, &inode)) {
+	if (handle_is_of(handle, BPF_CORE_READ(file, f_inode), false)) {
 		path = file_user_path(file);
 		dentry = BPF_CORE_READ(path, dentry);
 		mount = BPF_CORE_READ(path, mnt);
-		if (handle->layer && BPF_CORE_READ(dentry, d_inode) != BPF_CORE_READ(file, f_inode)) {
+		if (handle->state & HANDLE_LAYER && BPF_CORE_READ(dentry, d_inode) != BPF_CORE_READ(file, f_inode)) {
 			/* What is watched is the layer's file, whose name is another one. */
 			dentry = layer_dentry(file);
 			mount = NULL;
@@ -188,6 +192,27 @@ static __noinline int write_report(struct file *file, struct handle *handle, __u
 		record->object.generation = handle->key.generation;
 		record->strings[HV_FILE_INNER].flags = HV_STRING_FAULT;
 	}
+	record_send(slot);
+	return 0;
+}
+
+/* The same of a typed file, where its name is no overlay's. */
+static __noinline int write_report_typed(struct file *file, struct handle *handle, __u32 flags)
+{
+	struct inode *inode = file->f_inode;
+	struct scratch *slot;
+	struct hv_file *record;
+
+	if (!handle)
+		return 0;
+	if (watch_overlays || file->f_path.dentry->d_inode != inode || !handle_is_of(handle, inode, true))
+		return write_report(file, handle, flags);
+	slot = write_begin(handle, flags);
+	if (!slot)
+		return 0;
+	record = (void *)slot->record;
+	object_fill_typed(&record->object, inode);
+	put_paths_typed(slot, file->f_path.dentry, file->f_path.mnt, HV_FILE_INNER);
 	record_send(slot);
 	return 0;
 }
@@ -210,31 +235,31 @@ static __always_inline bool handle_take(struct handle *handle, __u64 from)
 
 static __always_inline void handle_forget(struct handle *handle)
 {
-	struct claim_key claim = { .file = handle->file, .pid = handle->pid, .exec = handle->exec };
+	if (handle->state & HANDLE_CLAIMED) {
+		struct claim_key claim = { .file = handle->file, .pid = handle->pid, .exec = handle->exec };
 
-	bpf_map_delete_elem(&hv_claims, &claim);
+		bpf_map_delete_elem(&hv_claims, &claim);
+	}
 	*(volatile __u64 *)&handle->file = 0;
 }
 
 /*
- * A way that nobody has, or the one that has been quiet for longest, which tells what
+ * Its number: a way that nobody has, or the one that has been quiet for longest, which tells what
  * it knows. It is the caller's to fill. One of this address and another inode was not
- * seen to be closed.
+ * seen to be closed. -1: none. A global function, for the verifier.
  */
-static __noinline struct handle *handle_room(struct handle_set *set, __u64 file)
+__noinline int handle_room(__u64 file)
 {
+	struct handle_set *set = handle_set_of(file);
 	struct handle *oldest = NULL;
+	int oldest_way = 0;
 
 	if (!set)
-		return NULL;
+		return -1;
 	for (int way = 0; way < HV_WAYS; way++) {
 		struct handle *handle = &set->ways[way];
-		struct hv_inode_key key = {};
 
-		if (handle->file != file)
-			continue;
-		inode_key(&key, BPF_CORE_READ((struct file *)file, f_inode));
-		if (handle_is_of(handle, &key))
+		if (handle->file != file || handle_is_of(handle, BPF_CORE_READ((struct file *)file, f_inode), false))
 			continue;
 		write_report((void *)file, handle, HV_FILE_CLOSED);
 		handle_forget(handle);
@@ -243,41 +268,49 @@ static __noinline struct handle *handle_room(struct handle_set *set, __u64 file)
 		struct handle *handle = &set->ways[way];
 
 		if (!handle->file && handle_take(handle, 0))
-			return handle;
-		if (handle->file > HANDLE_BUSY && (!oldest || handle->last < oldest->last))
+			return way;
+		if (handle->file > HANDLE_BUSY && (!oldest || handle->last < oldest->last)) {
 			oldest = handle;
+			oldest_way = way;
+		}
 	}
 	if (!oldest)
-		return NULL;
+		return -1;
 	write_report((void *)oldest->file, oldest, HV_FILE_OPEN | HV_FILE_EVICTED);
 	handle_forget(oldest);
-	return handle_take(oldest, 0) ? oldest : NULL;
+	return handle_take(oldest, 0) ? oldest_way : -1;
 }
 
 /* The first change by this process through this handle, as far as the table knows. `after`: the hook runs after the change. */
-static __noinline int handle_first(struct file *file, __u64 word, __u32 call, bool after)
+static __always_inline int handle_first_of(struct file *file, __u64 word, __u32 call, bool after, const bool typed)
 {
 	struct task_struct *task = current_task();
 	struct claim_key claim = {};
-	struct handle_set *set = handle_set_of((__u64)file);
+	__u64 address = typed ? address_number(file) : (__u64)file, none = 0, *more;
+	struct inode *inode = FIELD(typed, file, f_inode);
+	struct handle_set *set = handle_set_of(address);
 	struct handle *handle;
-	__u64 none = 0, *more;
+	__u32 way = handle_room(address), state = 0;
 
-	handle = handle_room(set, (__u64)file);
-	if (!handle) {
+	if (!set || way >= HV_WAYS) {
 		ring_no_scratch(ring_bulk(), HV_KIND_FILE);
 		return 0;
 	}
-	claim.file = (__u64)file;
+	UNKNOWN(way);
+	handle = &set->ways[way & (HV_WAYS - 1)];
+	claim.file = address;
 	claim.pid = bpf_get_current_pid_tgid() >> 32;
 	claim.exec = TASK_READ(task, self_exec_id);
-	if (bpf_map_update_elem(&hv_claims, &claim, &none, BPF_NOEXIST)) {
-		more = bpf_map_lookup_elem(&hv_claims, &claim);
-		if (more) {
-			/* Another thread of the process is at it. */
-			count(more);
-			*(volatile __u64 *)&handle->file = 0;
-			return 0;
+	if (TASK_READ(task, signal, nr_threads) > 1) {
+		state = HANDLE_CLAIMED;
+		if (bpf_map_update_elem(&hv_claims, &claim, &none, BPF_NOEXIST)) {
+			more = bpf_map_lookup_elem(&hv_claims, &claim);
+			if (more) {
+				/* Another thread of the process is at it. */
+				count(more);
+				*(volatile __u64 *)&handle->file = 0;
+				return 0;
+			}
 		}
 	}
 	handle->pid = claim.pid;
@@ -285,20 +318,35 @@ static __noinline int handle_first(struct file *file, __u64 word, __u32 call, bo
 	handle->operations = 1;
 	handle->last = handle->first_tick = bpf_jiffies64();
 	handle->call = call;
-	inode_key(&handle->key, BPF_CORE_READ(file, f_inode));
-	handle->size_before = after ? ~0ULL : (__u64)BPF_CORE_READ(file, f_inode, i_size);
+	handle->key.inode = FIELD(typed, inode, i_ino);
+	handle->key.device = FIELD(typed, inode, i_sb, s_dev);
+	handle->key.generation = FIELD(typed, inode, i_generation);
+	handle->size_before = after ? ~0ULL : (__u64)FIELD(typed, inode, i_size);
 	handle->first = handle->reported = bpf_ktime_get_boot_ns();
 	handle->watch = WATCH_ENTRY(word);
 	handle->policy = WATCH_POLICY(word);
 	actor_fill(&handle->actor, task);
 	handle->flags = handle->actor.task_flags & PF_IO_WORKER ? HV_FILE_IO_URING : 0;
 	handle->via = via_of_call(call, handle->actor.task_flags);
-	handle->layer = file_is_layered(file) && watch_hit(judge_layer(BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry)));
+	if ((!typed || watch_overlays || FIELD(typed, file, f_path.dentry, d_inode) != inode) && file_is_layered(file) &&
+	    watch_hit(judge_layer(inode, FIELD(typed, file, f_path.dentry))))
+		state |= HANDLE_LAYER;
+	handle->state = state;
 	/* From here on others find it. */
-	*(volatile __u64 *)&handle->file = (__u64)file;
+	*(volatile __u64 *)&handle->file = address;
 	if (settings.file_operations & HV_OPERATION_CLOSE)
 		bpf_map_update_elem(&hv_writers, &claim.pid, &claim.pid, BPF_ANY);
-	return write_report(file, handle, HV_FILE_OPEN);
+	return typed ? write_report_typed(file, handle, HV_FILE_OPEN) : write_report(file, handle, HV_FILE_OPEN);
+}
+
+static __noinline int handle_first(struct file *file, __u64 word, __u32 call, bool after)
+{
+	return handle_first_of(file, word, call, after, false);
+}
+
+static __noinline int handle_first_typed(struct file *file, __u64 word, __u32 call)
+{
+	return handle_first_of(file, word, call, false, true);
 }
 
 /* What a change of a known handle seldom needs: another way of writing, another tick of the clock. */
@@ -321,7 +369,7 @@ static __noinline int handle_more(struct file *file, struct handle *handle, __u3
 }
 
 /* A change of a watched file through a handle. `number` and `generation` are its inode's. */
-static __always_inline int file_changed(struct file *file, __u64 number, __u32 generation, __u64 word, bool after)
+static __always_inline int file_changed_of(struct file *file, __u64 number, __u32 generation, __u64 word, bool after, const bool typed)
 {
 	struct handle_set *set = handle_set_of((__u64)file);
 	__u32 pid = bpf_get_current_pid_tgid() >> 32, exec, call;
@@ -342,7 +390,12 @@ static __always_inline int file_changed(struct file *file, __u64 number, __u32 g
 			return 0;
 		return handle_more(file, handle, call);
 	}
-	return handle_first(file, word, call, after);
+	return typed ? handle_first_typed(file, word, call) : handle_first(file, word, call, after);
+}
+
+static __always_inline int file_changed(struct file *file, __u64 number, __u32 generation, __u64 word, bool after)
+{
+	return file_changed_of(file, number, generation, word, after, false);
 }
 
 static __always_inline bool handle_known(struct file *file)
@@ -358,13 +411,9 @@ static __always_inline bool handle_known(struct file *file)
 	return false;
 }
 
-/*
- * The handle goes: each author's totals. May run in a worker; the actors are those stored.
- * A global function, for the verifier: its argument is the address, as a number.
- */
-__noinline int file_closed(__u64 address)
+/* The handle goes: each author's totals. May run in a worker; the actors are those stored. */
+static __always_inline int file_closed_of(struct file *file, __u64 address, const bool typed)
 {
-	struct file *file = (struct file *)address;
 	struct handle_set *set = handle_set_of(address);
 
 	if (!set)
@@ -372,12 +421,26 @@ __noinline int file_closed(__u64 address)
 	for (int way = 0; way < HV_WAYS; way++) {
 		struct handle *handle = &set->ways[way];
 
-		if (handle->file != (__u64)file)
+		if (handle->file != address)
 			continue;
-		write_report(file, handle, HV_FILE_CLOSED);
+		if (typed)
+			write_report_typed(file, handle, HV_FILE_CLOSED);
+		else
+			write_report(file, handle, HV_FILE_CLOSED);
 		handle_forget(handle);
 	}
 	return 0;
+}
+
+/* A global function, for the verifier: its argument is the address, as a number. */
+__noinline int file_closed(__u64 address)
+{
+	return file_closed_of((struct file *)address, address, false);
+}
+
+static __noinline int file_closed_typed(struct file *file)
+{
+	return file_closed_of(file, address_number(file), true);
 }
 
 /* f_count is an atomic_long_t, from 6.12 a file_ref_t that counts one less (include/linux/file_ref.h). */

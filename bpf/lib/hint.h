@@ -57,11 +57,11 @@ static __noinline void keep_file(struct kept_file *to, struct file *file)
 	object_fill(&to->object, BPF_CORE_READ(file, f_inode));
 	if (!slot)
 		return;
-	slot->walk_dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	walk_begin(slot, BPF_CORE_READ(file, f_path.dentry));
 	slot->walk_mount = (__u64)BPF_CORE_READ(file, f_path.mnt);
 	walk_mounted(slot->key);
 	to->mounted = keep_walk(slot, to->mounted_path);
-	slot->walk_dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+	walk_begin(slot, BPF_CORE_READ(file, f_path.dentry));
 	walk_inner(slot->key);
 	to->inner = keep_walk(slot, to->inner_path);
 	scratch_put(slot);

@@ -93,8 +93,7 @@ struct nsproxy {
 	struct cgroup_namespace *cgroup_ns;
 };
 
-/* Two __u32 before 6.3, one u64 since: 8 bytes, lowest capability first on either. */
-typedef struct { u64 val; } kernel_cap_t;
+typedef struct { u64 val; } kernel_cap_t; /* 6.3 */
 
 struct cred {
 	kuid_t uid;
@@ -106,6 +105,7 @@ struct cred {
 	kernel_cap_t cap_effective;
 	struct user_namespace *user_ns;
 };
+struct cred___before_6_3 { struct { u32 cap[2]; } cap_effective; };
 
 struct kernfs_node {
 	struct kernfs_node *__parent; /* 6.15 */
@@ -142,7 +142,9 @@ struct hlist_node { struct hlist_node *next; };
 struct hlist_head { struct hlist_node *first; };
 struct dentry;
 struct inode;
+struct file_system_type { int fs_flags; };
 struct super_block {
+	struct file_system_type *s_type;
 	u32 s_dev;
 	unsigned long s_flags;
 	unsigned long s_magic;

@@ -5,11 +5,13 @@
  * one's round are global functions, which the verifier walks once and not at each
  * call: 256 rounds cost it next to nothing, on 5.10 as well. Those take only numbers
  * before 5.13, so the slot is passed by its key and the pointers in it (walk_dentry,
- * walk_mount).
+ * walk_mount). Typed pointers get no further than the hook's own functions: there the
+ * first components are walked by direct loads (walk_head), which is all that most paths have.
  */
 #ifndef HV_PATH_H
 #define HV_PATH_H
 
+#include "field.h"
 #include "scratch.h"
 
 #define HV_PATH_COMPONENTS 256
@@ -76,15 +78,38 @@ static __always_inline bool walk_prepend(struct scratch *slot, const unsigned ch
 	return true;
 }
 
-static __always_inline void walk_begin(struct scratch *slot)
+/* Nothing is walked yet. d_unlinked(): no name leads to it any more. A root is unhashed as well and has no parent but itself. */
+static __always_inline void walk_begin_of(struct scratch *slot, struct dentry *dentry, const bool typed)
 {
-	struct dentry *dentry = (void *)slot->walk_dentry;
-
+	slot->walk_start = slot->walk_dentry = (__u64)dentry;
 	slot->walk_position = HV_PATH_MAX;
-	slot->walk_flags = 0;
-	/* d_unlinked(): no name leads to it any more. A root is unhashed as well and has no parent but itself. */
-	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
+	slot->walk_inner_length = 0;
+	slot->walk_crossed = 0;
+	slot->walk_flags = HV_STRING_TRUNCATED; /* until its end is reached */
+	if (!FIELD(typed, dentry, d_hash.pprev) && FIELD(typed, dentry, d_parent) != dentry)
 		slot->walk_flags |= HV_STRING_DELETED;
+}
+
+static __always_inline void walk_begin(struct scratch *slot, struct dentry *dentry)
+{
+	walk_begin_of(slot, dentry, false);
+}
+
+#define HV_HEAD_COMPONENTS 8
+
+/* The same for a typed one, and the first components; not beyond `root`. The functions below go on from there. */
+static __noinline void walk_head(struct scratch *slot, struct dentry *dentry, struct dentry *root)
+{
+	walk_begin_of(slot, dentry, true);
+#pragma unroll
+	for (int round = 0; round < HV_HEAD_COMPONENTS; round++) {
+		struct dentry *parent = dentry->d_parent;
+
+		if (dentry == root || parent == dentry || !walk_prepend(slot, dentry->d_name.name, dentry->d_name.len))
+			break;
+		dentry = parent;
+	}
+	slot->walk_dentry = (__u64)dentry;
 }
 
 /* The walked path goes to the end of the record. */
@@ -145,19 +170,37 @@ __noinline int walk_inner_step(__u32 key)
 	return 0;
 }
 
-/* Path of a dentry inside its file system, from that one's root. */
+/* The rest of a path inside its file system, up to that one's root. */
 __noinline int walk_inner(__u32 key)
 {
-	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
-
-	if (!slot)
-		return 0;
-	walk_begin(slot);
-	slot->walk_flags |= HV_STRING_TRUNCATED;
 	for (int round = 0; round < HV_PATH_COMPONENTS; round++)
 		if (walk_inner_step(key))
 			break;
 	return 0;
+}
+
+/* The same of a mount (fs/mount.h). */
+struct mount_part {
+	__u64 parent, point, root;
+};
+#define MOUNT_OFFSET(member) (bpf_core_field_offset(struct mount, member) - bpf_core_field_offset(struct mount, mnt_parent))
+
+static __always_inline void walk_enter(struct scratch *slot, __u64 address)
+{
+	struct mount *mount = (void *)address;
+	struct mount_part part = {};
+
+	slot->walk_mount = address;
+	if (MOUNT_OFFSET(mnt_mountpoint) == 8 && MOUNT_OFFSET(mnt.mnt_root) == 16) {
+		bpf_probe_read_kernel(&part, sizeof(part), (void *)address + bpf_core_field_offset(struct mount, mnt_parent));
+		slot->walk_below = part.parent;
+		slot->walk_point = part.point;
+		slot->walk_root = part.root;
+		return;
+	}
+	slot->walk_below = (__u64)BPF_CORE_READ(mount, mnt_parent);
+	slot->walk_point = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	slot->walk_root = (__u64)BPF_CORE_READ(mount, mnt.mnt_root);
 }
 
 /* One round of walk_mounted; 1: it is over. */
@@ -168,30 +211,29 @@ __noinline int walk_mounted_step(__u32 key)
 
 	if (!slot)
 		return 1;
-	dentry_read(&at, (void *)slot->walk_dentry);
 	if (slot->walk_dentry == slot->walk_root) {
-		struct mount *on = (void *)slot->walk_mount;
-		struct mount *below = BPF_CORE_READ(on, mnt_parent);
-
 		if (!slot->walk_crossed) {
+			struct dentry *root = (void *)slot->walk_dentry;
+
 			slot->walk_crossed = 1;
-			if (at.parent == slot->walk_dentry)
+			if (BPF_CORE_READ(root, d_parent) == root)
 				slot->walk_inner_length = HV_PATH_MAX - slot->walk_position;
 		}
-		if (below == on) {
+		if (slot->walk_below == slot->walk_mount) {
 			/* The top: a namespace's root, or a mount that is in none (detached, or the kernel's own: an error pointer). */
-			__u64 namespace = (__u64)BPF_CORE_READ(on, mnt_ns);
+			struct mount *top = (void *)slot->walk_mount;
+			__u64 namespace = (__u64)BPF_CORE_READ(top, mnt_ns);
 
 			slot->walk_flags &= ~HV_STRING_TRUNCATED;
 			if (!namespace || namespace > -4096ULL)
 				slot->walk_flags |= HV_STRING_UNREACHABLE;
 			return 1;
 		}
-		slot->walk_dentry = (__u64)BPF_CORE_READ(on, mnt_mountpoint);
-		slot->walk_mount = (__u64)below;
-		slot->walk_root = (__u64)BPF_CORE_READ(below, mnt.mnt_root);
+		slot->walk_dentry = slot->walk_point;
+		walk_enter(slot, slot->walk_below);
 		return 0;
 	}
+	dentry_read(&at, (void *)slot->walk_dentry);
 	if (at.parent == slot->walk_dentry || !at.parent) {
 		/* Outside what the mount shows: moved out of a bind mount's root. */
 		slot->walk_flags &= ~HV_STRING_TRUNCATED;
@@ -205,24 +247,17 @@ __noinline int walk_mounted_step(__u32 key)
 }
 
 /*
- * Path of a dentry in the mount namespace that the mount belongs to. Its end, up to
- * the first mount's root, is the path inside the file system where that mount shows
- * all of it: walk_inner_length, else 0.
+ * The rest of a path in the mount namespace that the mount (walk_mount: a struct vfsmount)
+ * belongs to. Its end, up to the first mount's root, is the path inside the file system
+ * where that mount shows all of it: walk_inner_length, else 0.
  */
 __noinline int walk_mounted(__u32 key)
 {
 	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
-	__u64 vfsmount;
 
 	if (!slot)
 		return 0;
-	vfsmount = slot->walk_mount;
-	walk_begin(slot);
-	slot->walk_mount = vfsmount - bpf_core_field_offset(struct mount, mnt);
-	slot->walk_root = (__u64)BPF_CORE_READ((struct vfsmount *)vfsmount, mnt_root);
-	slot->walk_flags |= HV_STRING_TRUNCATED;
-	slot->walk_inner_length = 0;
-	slot->walk_crossed = 0;
+	walk_enter(slot, slot->walk_mount - bpf_core_field_offset(struct mount, mnt));
 	for (int round = 0; round < HV_PATH_COMPONENTS; round++)
 		if (walk_mounted_step(key))
 			break;
@@ -231,7 +266,7 @@ __noinline int walk_mounted(__u32 key)
 
 static __always_inline struct hv_string put_path_inner(struct scratch *slot, struct dentry *dentry)
 {
-	slot->walk_dentry = (__u64)dentry;
+	walk_begin(slot, dentry);
 	walk_inner(slot->key);
 	return walk_put(slot);
 }
@@ -240,34 +275,54 @@ static __always_inline struct hv_string put_path_mounted(struct scratch *slot, s
 {
 	if (!mount)
 		return string_slot(0, 0);
-	slot->walk_dentry = (__u64)dentry;
+	walk_begin(slot, dentry);
 	slot->walk_mount = (__u64)mount;
 	walk_mounted(slot->key);
 	return walk_put(slot);
 }
 
-static __always_inline __u64 inode_mtime(struct inode *inode)
+/* Of typed pointers. */
+static __always_inline struct hv_string put_path_typed(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount)
 {
-	if (bpf_core_field_exists(inode->i_mtime_sec))
-		return BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ULL + BPF_CORE_READ(inode, i_mtime_nsec);
-	struct inode___6_6 *newer = (void *)inode;
-	if (bpf_core_field_exists(newer->__i_mtime))
-		return BPF_CORE_READ(newer, __i_mtime.tv_sec) * 1000000000ULL + BPF_CORE_READ(newer, __i_mtime.tv_nsec);
-	struct inode___before_6_6 *older = (void *)inode;
-	return BPF_CORE_READ(older, i_mtime.tv_sec) * 1000000000ULL + BPF_CORE_READ(older, i_mtime.tv_nsec);
+	walk_head(slot, dentry, mount->mnt_root);
+	slot->walk_mount = (__u64)mount;
+	walk_mounted(slot->key);
+	return walk_put(slot);
 }
 
-static __noinline void object_fill(struct hv_object *to, struct inode *inode)
+static __always_inline __u64 inode_mtime(struct inode *inode, const bool typed)
 {
-	to->inode = BPF_CORE_READ(inode, i_ino);
-	to->size = BPF_CORE_READ(inode, i_size);
-	to->mtime = inode_mtime(inode);
-	to->device = BPF_CORE_READ(inode, i_sb, s_dev);
-	to->generation = BPF_CORE_READ(inode, i_generation);
-	to->mode = BPF_CORE_READ(inode, i_mode);
-	to->links = BPF_CORE_READ(inode, i_nlink);
-	to->uid = BPF_CORE_READ(inode, i_uid.val);
-	to->gid = BPF_CORE_READ(inode, i_gid.val);
+	struct inode___6_6 *newer = (void *)inode;
+	struct inode___before_6_6 *older = (void *)inode;
+
+	if (bpf_core_field_exists(inode->i_mtime_sec))
+		return FIELD(typed, inode, i_mtime_sec) * 1000000000ULL + FIELD(typed, inode, i_mtime_nsec);
+	if (bpf_core_field_exists(newer->__i_mtime))
+		return FIELD(typed, newer, __i_mtime.tv_sec) * 1000000000ULL + FIELD(typed, newer, __i_mtime.tv_nsec);
+	return FIELD(typed, older, i_mtime.tv_sec) * 1000000000ULL + FIELD(typed, older, i_mtime.tv_nsec);
+}
+
+static __always_inline void object_read(struct hv_object *to, struct inode *inode, const bool typed)
+{
+	to->inode = FIELD(typed, inode, i_ino);
+	to->size = FIELD(typed, inode, i_size);
+	to->mtime = inode_mtime(inode, typed);
+	to->device = FIELD(typed, inode, i_sb, s_dev);
+	to->generation = FIELD(typed, inode, i_generation);
+	to->mode = FIELD(typed, inode, i_mode);
+	to->links = FIELD(typed, inode, i_nlink);
+	to->uid = FIELD(typed, inode, i_uid.val);
+	to->gid = FIELD(typed, inode, i_gid.val);
+}
+
+static __noinline __attribute__((unused)) void object_fill(struct hv_object *to, struct inode *inode)
+{
+	object_read(to, inode, false);
+}
+
+static __always_inline void object_fill_typed(struct hv_object *to, struct inode *inode)
+{
+	object_read(to, inode, true);
 }
 
 #endif

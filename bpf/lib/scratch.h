@@ -24,9 +24,10 @@ struct scratch {
 	/* State of a walk: see path.h. */
 	__u32 walk_position;
 	__u32 walk_flags;
-	__u64 walk_dentry;
-	__u64 walk_mount;
-	__u64 walk_root;
+	__u64 walk_start;  /* dentry whose path it is */
+	__u64 walk_dentry; /* the next one */
+	__u64 walk_mount;  /* which it lies on, and of that one: */
+	__u64 walk_root, walk_below, walk_point;
 	__u32 walk_inner_length;
 	__u32 walk_crossed; /* the first mount's root is behind */
 	/* A path is built backwards from the end of its first HV_PATH_MAX bytes; a name may reach HV_NAME_MAX beyond a masked position. */

@@ -3,7 +3,7 @@
 #ifndef HV_TASK_H
 #define HV_TASK_H
 
-#include "scratch.h"
+#include "field.h"
 
 /* Typed where the kernel gives it so, for loads without a helper's call (TASK_READ). */
 static __always_inline struct task_struct *current_task(void)
@@ -13,24 +13,14 @@ static __always_inline struct task_struct *current_task(void)
 	return (struct task_struct *)bpf_get_current_task();
 }
 
-/*
- * A field of a task, at the end of a chain of pointers: a load for each where tasks are
- * typed, a tenth of what a read by helper costs. Such a load gives 0 where the address is bad.
- */
-#define HV_ARROW_1(a) a
-#define HV_ARROW_2(a, b) a->b
-#define HV_ARROW_3(a, b, c) a->b->c
-#define HV_ARROW_4(a, b, c, d) a->b->c->d
-#define HV_ARROW_N(_1, _2, _3, _4, name, ...) name
-#define HV_ARROW(...) HV_ARROW_N(__VA_ARGS__, HV_ARROW_4, HV_ARROW_3, HV_ARROW_2, HV_ARROW_1)(__VA_ARGS__)
-#define TASK_READ(...) (HELPER_EXISTS(get_current_task_btf) ? HV_ARROW(__VA_ARGS__) : BPF_CORE_READ(__VA_ARGS__))
-
+/* The effective ones; `cred` is typed where tasks are. */
 static __always_inline __u64 credential_capabilities(struct cred *cred)
 {
-	__u64 capabilities = 0;
+	struct cred___before_6_3 *older = (void *)cred;
 
-	bpf_core_read(&capabilities, sizeof(capabilities), &cred->cap_effective);
-	return capabilities;
+	if (bpf_core_field_exists(cred->cap_effective.val))
+		return TASK_READ(cred, cap_effective.val);
+	return TASK_READ(older, cap_effective.cap[0]) | (__u64)TASK_READ(older, cap_effective.cap[1]) << 32;
 }
 
 static __always_inline void credentials_fill(struct hv_credentials *to, struct cred *cred)
@@ -90,14 +80,31 @@ static __always_inline __u64 task_cgroup_id(struct task_struct *task)
 	return BPF_CORE_READ(task_cgroup(task), id);
 }
 
-static __always_inline struct pid_namespace *task_pid_namespace(struct task_struct *task)
+/* The inode number of its pid namespace: of the host's, which most are in, by loads at fixed places. */
+static __always_inline __u32 task_pid_namespace(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid); /* not typed: the offset is a variable one */
-	unsigned int level = BPF_CORE_READ(pid, level);
-	struct upid *numbers = (void *)pid + bpf_core_field_offset(pid->numbers);
-	struct upid *own = (void *)numbers + level * bpf_core_type_size(struct upid);
+	struct pid *pid = TASK_READ(task, thread_pid);
+	unsigned int level = TASK_READ(pid, level);
+	struct upid *numbers, *own;
 
-	return BPF_CORE_READ(own, ns);
+	if (!level)
+		return TASK_READ(pid, numbers[0].ns, ns.inum);
+	numbers = (void *)BPF_CORE_READ(task, thread_pid) + bpf_core_field_offset(pid->numbers);
+	own = (void *)numbers + level * bpf_core_type_size(struct upid);
+	return BPF_CORE_READ(own, ns, ns.inum);
+}
+
+/* A task's name, in two words: through the member, an array of characters would be loaded byte by byte. */
+static __always_inline void task_name(char *to, struct task_struct *task)
+{
+	const __u64 *words = (void *)task + bpf_core_field_offset(struct task_struct, comm);
+
+	if (HELPER_EXISTS(get_current_task_btf)) {
+		((__u64 *)to)[0] = words[0];
+		((__u64 *)to)[1] = words[1];
+	} else {
+		bpf_probe_read_kernel(to, 16, words);
+	}
 }
 
 static __always_inline __u32 task_terminal(struct task_struct *task)
@@ -136,14 +143,14 @@ static __noinline void actor_fill(struct hv_actor *to, struct task_struct *task)
 	to->task_flags = TASK_READ(task, flags);
 	/* An exiting task has no nsproxy any more: zeroes, then. */
 	to->ns_mount = TASK_READ(task, nsproxy, mnt_ns, ns.inum);
-	to->ns_pid = BPF_CORE_READ(task_pid_namespace(task), ns.inum);
+	to->ns_pid = task_pid_namespace(task);
 	to->ns_user = TASK_READ(task, real_cred, user_ns, ns.inum);
 	to->ns_network = TASK_READ(task, nsproxy, net_ns, ns.inum);
 	to->ns_ipc = TASK_READ(task, nsproxy, ipc_ns, ns.inum);
 	to->ns_uts = TASK_READ(task, nsproxy, uts_ns, ns.inum);
 	to->ns_cgroup = TASK_READ(task, nsproxy, cgroup_ns, ns.inum);
-	bpf_core_read(to->comm, sizeof(to->comm), &task->comm);
-	bpf_probe_read_kernel(to->parent_comm, sizeof(to->parent_comm), (void *)TASK_READ(task, real_parent, group_leader) + bpf_core_field_offset(struct task_struct, comm));
+	task_name(to->comm, task);
+	task_name(to->parent_comm, TASK_READ(task, real_parent, group_leader));
 }
 
 #endif

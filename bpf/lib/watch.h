@@ -51,15 +51,6 @@ __u64 watch_overlays SEC(".data.overlays") = 0;
 /* Not 0: this program acts on files for the canary, and what it does is reported. */
 __u64 canary_acts SEC(".data.canary") = 0;
 
-/* A pointer as a number: of a typed one the verifier lets nothing else be made. */
-static __always_inline __u64 address_number(const void *pointer)
-{
-	__u64 number = 0;
-
-	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
-	return number;
-}
-
 static __always_inline void inode_key(struct hv_inode_key *key, struct inode *inode)
 {
 	key->inode = BPF_CORE_READ(inode, i_ino);
@@ -137,11 +128,15 @@ __noinline __u64 watch_at(__u64 dentry)
 	return watch ? watch_as_word(watch) : WATCH_NOTHING;
 }
 
-/* The entry that decides for a directory and all that has no nearer one: itself, then upwards. */
-static __noinline __u64 judge_directory(struct dentry *directory)
+/*
+ * The entry that decides for a directory and all that has no nearer one: itself, then upwards.
+ * This and the next are global functions as well, which keeps what the verifier walks small.
+ */
+__noinline __u64 judge_directory_at(__u64 address)
 {
+	struct dentry *directory = (void *)address;
 	struct hv_inode_key own = {};
-	__u64 epoch = *(volatile __u64 *)&watch_epoch, word, at = address_number(directory);
+	__u64 epoch = *(volatile __u64 *)&watch_epoch, word, at = address;
 
 	inode_key(&own, BPF_CORE_READ(directory, d_inode));
 	if (verdict_kept(own.inode, own.device, own.generation, &word))
@@ -166,8 +161,9 @@ static __noinline __u64 judge_directory(struct dentry *directory)
 }
 
 /* What decides for a name in this directory, whether it exists or not. */
-static __noinline __u64 judge_name(struct dentry *directory)
+__noinline __u64 judge_name_at(__u64 address)
 {
+	struct dentry *directory = (void *)address;
 	struct hv_inode_key key = {};
 	struct hv_watch *watch;
 
@@ -175,7 +171,12 @@ static __noinline __u64 judge_name(struct dentry *directory)
 	watch = bpf_map_lookup_elem(&hv_watches, &key);
 	if (watch)
 		return watch_as_word(watch);
-	return judge_directory(directory);
+	return judge_directory_at(address);
+}
+
+static __always_inline __u64 judge_name(struct dentry *directory)
+{
+	return judge_name_at(address_number(directory));
 }
 
 /*
@@ -195,9 +196,11 @@ static __noinline void watch_adopt(struct inode *inode, __u64 word)
 	bpf_map_update_elem(&hv_watches, &key, &watch, BPF_NOEXIST);
 }
 
-/* What decides for an object: its own entry, or its directory's. `inode` is the dentry's. */
-static __noinline __u64 judge_object(struct inode *inode, struct dentry *dentry)
+/* What decides for an object: its own entry, or its directory's. The inode is the dentry's. */
+__noinline __u64 judge_object_at(__u64 inode_address, __u64 dentry_address)
 {
+	struct inode *inode = (void *)inode_address;
+	struct dentry *dentry = (void *)dentry_address;
 	struct hv_inode_key key = {};
 	__u64 epoch = *(volatile __u64 *)&watch_epoch, word;
 	struct hv_watch *watch;
@@ -212,6 +215,11 @@ static __noinline __u64 judge_object(struct inode *inode, struct dentry *dentry)
 		watch_adopt(inode, word);
 	verdict_keep(&key, epoch, word);
 	return word;
+}
+
+static __always_inline __u64 judge_object(struct inode *inode, struct dentry *dentry)
+{
+	return judge_object_at(address_number(inode), address_number(dentry));
 }
 
 /* A name that the inode has in its own file system, or NULL. */
@@ -260,5 +268,25 @@ static __noinline __u64 judge_kept(struct inode *inode, struct dentry *dentry)
 		__u64 judged;                                                                                              \
 		verdict_kept((inode)->i_ino, (inode)->i_sb->s_dev, (inode)->i_generation, &judged) ? judged : (settle);    \
 	})
+
+/*
+ * A name that is about to go: nothing is kept of its object, which is new as often as not.
+ * Typed.
+ */
+static __noinline __u64 judge_leaving(struct inode *inode, struct dentry *dentry)
+{
+	struct hv_inode_key key = { .inode = inode->i_ino, .device = inode->i_sb->s_dev, .generation = inode->i_generation };
+	struct dentry *directory = dentry->d_parent;
+	struct hv_watch *watch;
+	__u64 word;
+
+	watch = bpf_map_lookup_elem(&hv_watches, &key);
+	if (watch)
+		return watch_as_word(watch);
+	word = JUDGE_DIRECT(directory->d_inode, judge_name(directory));
+	if (watch_hit(word) && inode->i_nlink > 1)
+		watch_adopt(inode, word);
+	return word;
+}
 
 #endif
