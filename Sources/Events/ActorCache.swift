@@ -16,18 +16,20 @@ struct ActorParts {
         var user = 0
         /// `hypervigil.process` with `cgroup`, both left open.
         var cgroup = 0
-        /// The end of `cgroup`, and the rest, left open.
+        /// The end of `cgroup`, and the rest but the task's flags, left open.
         var rest = 0
     }
 }
 
 /// The encoded parts of actors that were just seen: a process's events in a row repeat them byte for byte.
 ///
-/// Direct-mapped and of a fixed size. The key is the whole of `hv_actor`, so that whatever changes in it makes the parts
-/// anew; what they depend on beside it is the encoder's context and its clock, which forgets them all when it is stepped.
+/// Direct-mapped and of a fixed size. The key is the whole of `hv_actor` but the task's flags, which come and go in the
+/// middle of a system call and are in no part, so that whatever else changes in it makes the parts anew; what they depend
+/// on beside it is the encoder's context and its clock, which forgets them all when it is stepped.
 struct ActorCache: ~Copyable {
     private static let slots = 64
     private static let keyBytes = MemoryLayout<hv_actor>.size
+    private static var flagsOffset: Int { @inline(__always) get { MemoryLayout<hv_actor>.offset(of: \.task_flags).unsafelyUnwrapped } }
 
     /// Of a slot's encoded parts: 1,400 at most, and the beginnings of two entity ids.
     private let room: Int
@@ -37,6 +39,7 @@ struct ActorCache: ~Copyable {
     private let ends: UnsafeMutablePointer<ActorParts.Ends>
 
     init(entityIDBytes: Int) {
+        precondition(Self.flagsOffset % 8 == 0 && Self.keyBytes % 8 == 0, "keys are compared by words")
         room = (2048 + 2 * entityIDBytes + Cursor.slack) & ~15
         bytes = .allocate(byteCount: Self.slots * room, alignment: 16)
         keys = .allocate(byteCount: Self.slots * Self.keyBytes, alignment: 16)
@@ -50,19 +53,34 @@ struct ActorCache: ~Copyable {
         ends.deallocate()
     }
 
-    /// Task flags are in it because some come and go from call to call: a process then has a slot for each.
     @inline(__always)
     func slot(_ actor: borrowing ActorView) -> Int {
-        let mixed = actor.start ^ UInt64(actor.pid) &<< 20 ^ UInt64(actor.tid) &<< 40 ^ UInt64(actor.taskFlags)
+        let mixed = actor.start ^ UInt64(actor.pid) &<< 20 ^ UInt64(actor.tid) &<< 40
         return Int(truncatingIfNeeded: (mixed &* 0x9e37_79b9_7f4a_7c15) &>> 58)
     }
 
     /// The parts, valid until the next `store`; nil where they are not known.
     @inline(__always)
     func find(_ actor: borrowing ActorView, _ slot: Int) -> ActorParts? {
-        guard ends[slot].rest != 0, let key = borrowed(actor.bytes).baseAddress, memcmp(keys + slot &* Self.keyBytes, key, Self.keyBytes) == 0
-        else { return nil }
+        guard ends[slot].rest != 0, let key = borrowed(actor.bytes).baseAddress, Self.agree(keys + slot &* Self.keyBytes, key) else {
+            return nil
+        }
         return ActorParts(start: bytes + slot &* room, ends: ends[slot])
+    }
+
+    /// Whether two actors are the same but for their task's flags.
+    @inline(__always)
+    private static func agree(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer) -> Bool {
+        var difference: UInt64 = 0
+        for at in stride(from: 0, to: flagsOffset, by: 8) {
+            difference |= one.loadUnaligned(fromByteOffset: at, as: UInt64.self) ^ other.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        }
+        let behind = flagsOffset &+ 4
+        difference |= UInt64(one.loadUnaligned(fromByteOffset: behind, as: UInt32.self) ^ other.loadUnaligned(fromByteOffset: behind, as: UInt32.self))
+        for at in stride(from: flagsOffset &+ 8, to: keyBytes, by: 8) {
+            difference |= one.loadUnaligned(fromByteOffset: at, as: UInt64.self) ^ other.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        }
+        return difference == 0
     }
 
     /// Where a slot's parts are to be written; what it had is gone.

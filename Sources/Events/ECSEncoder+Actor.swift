@@ -97,14 +97,13 @@ extension ECSEncoder {
         cursor.quoted(actor.cgroup)
     }
 
-    /// The end of `cgroup` and what is behind it.
+    /// The end of `cgroup` and what is behind it, but the task's flags.
     private func ownRest(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
         cursor.put("}")
         if actor.session != .max {
             cursor.put(",\"session\":")
             cursor.quoted(actor.session)
         }
-        if actor.taskFlags & TaskFlags.known != 0 { TaskFlags.write(actor.taskFlags, &cursor) }
     }
 
     @inline(__always)

@@ -42,7 +42,7 @@ extension ECSEncoder {
         }
         cursor.closeObject()
 
-        own(header, actor, &cursor)
+        own(header, view.actor, actor, &cursor)
         cursor.put("}")
         description(view, path, &cursor)
         if action == .rename || action == .link || action == .symlink { victim(view, target, &cursor) }

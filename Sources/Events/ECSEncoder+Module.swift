@@ -30,7 +30,7 @@ extension ECSEncoder {
             cursor.closeObject()
         }
 
-        own(header, actor, &cursor)
+        own(header, view.actor, actor, &cursor)
         cursor.put("}")
         module(view, action, &cursor)
         if fromFile {

@@ -31,7 +31,7 @@ extension ECSEncoder {
         }
         arguments(view, &cursor)
         user(actor, &cursor)
-        own(header, actor, cgroup: borrowed(view.cgroupPath), &cursor)
+        own(header, view.actor, actor, cgroup: borrowed(view.cgroupPath), &cursor)
         details(view, &cursor)
         cursor.put("}")
         let flags = executable.count > 0 ? view.flags(of: HV_EXEC_EXECUTABLE) : []
@@ -163,7 +163,7 @@ extension ECSEncoder {
         begin(header, .fork, .success, severity: Action.fork.severity, ordinal: resolution.ordinal, &cursor)
         let actor = parts(view.actor)
         processAndUser(actor, &cursor)
-        own(header, actor, &cursor)
+        own(header, view.actor, actor, &cursor)
         if view.forkerPid != view.actor.parentPid || view.forkerStart != view.actor.parentStart {
             cursor.put(",\"forker\":{\"pid\":")
             cursor.number(view.forkerPid)
@@ -194,7 +194,7 @@ extension ECSEncoder {
         time(header.time, &cursor)
         cursor.put("\"")
         user(actor, &cursor)
-        own(header, actor, &cursor)
+        own(header, view.actor, actor, &cursor)
         if view.signal != 0 {
             cursor.put(",\"signal\":")
             cursor.number(view.signal)

@@ -145,20 +145,21 @@ public struct ECSEncoder: ~Copyable {
     /// `hypervigil`, left open, and `hypervigil.process` in it, left open too.
     @inline(__always)
     mutating func own(
-        _ header: borrowing HeaderView, _ actor: ActorParts, cgroup: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
-        _ cursor: inout Cursor
+        _ header: borrowing HeaderView, _ actor: borrowing ActorView, _ parts: ActorParts,
+        cgroup: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), _ cursor: inout Cursor
     ) {
         cursor.put(",\"hypervigil\":{\"monotonic\":")
         cursor.quoted(header.time)
-        guard cgroup.count > 0 else {
-            cursor.copy(actor.start + actor.ends.user, actor.ends.rest &- actor.ends.user)
-            return
+        var from = parts.ends.user
+        if cgroup.count > 0 {
+            from = parts.ends.cgroup
+            cursor.copy(parts.start + parts.ends.user, from &- parts.ends.user)
+            cursor.put(",\"path\":\"")
+            string(cgroup, .execCgroupPath, &cursor)
+            cursor.put("\"")
         }
-        cursor.copy(actor.start + actor.ends.user, actor.ends.cgroup &- actor.ends.user)
-        cursor.put(",\"path\":\"")
-        string(cgroup, .execCgroupPath, &cursor)
-        cursor.put("\"")
-        cursor.copy(actor.start + actor.ends.cgroup, actor.ends.rest &- actor.ends.cgroup)
+        cursor.copy(parts.start + from, parts.ends.rest &- from)
+        if actor.taskFlags & TaskFlags.known != 0 { TaskFlags.write(actor.taskFlags, &cursor) }
     }
 
     /// `hypervigil.raw` where there is something, and the end of the line.
