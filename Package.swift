@@ -43,6 +43,7 @@ let package = Package(
             name: "hypervigilTests",
             dependencies: ["hypervigil", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
+        .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "ProbesTests", dependencies: ["Probes", "KernelABI"], swiftSettings: strict),
         .target(name: "CActs", path: "Tests/KernelTests/CActs"),
         .executableTarget(name: "kernel-tests", dependencies: ["CActs"], path: "Tests/KernelTests/Runner", swiftSettings: strict),

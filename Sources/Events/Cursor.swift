@@ -30,6 +30,18 @@ struct Cursor {
     @inline(__always) mutating func number(_ value: UInt32) { position = Decimal.write(UInt64(value), to: position) }
     @inline(__always) mutating func number(_ value: UInt16) { position = Decimal.write(UInt64(value), to: position) }
 
+    /// The same, for what mostly has one digit or two.
+    @inline(__always) mutating func small(_ value: UInt32) {
+        if value < 10 {
+            put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value))
+        } else if value < 100 {
+            Decimal.pair(UInt64(value), to: position)
+            position += 2
+        } else {
+            number(value)
+        }
+    }
+
     /// As a JSON string: identifiers, and what may pass 2^53.
     @inline(__always) mutating func quoted(_ value: UInt64) {
         put(UInt8(ascii: "\""))
@@ -37,6 +49,13 @@ struct Cursor {
         put(UInt8(ascii: "\""))
     }
     @inline(__always) mutating func quoted(_ value: UInt32) { quoted(UInt64(value)) }
+
+    /// A user's or group's id: most often root's.
+    @inline(__always) mutating func owner(_ value: UInt32) {
+        put(UInt8(ascii: "\""))
+        small(value)
+        put(UInt8(ascii: "\""))
+    }
 
     /// A count or a size; Elasticsearch's `long` ends at 2^63 - 1, and so does this.
     @inline(__always) mutating func long(_ value: UInt64) { number(min(value, UInt64(Int64.max))) }
@@ -63,9 +82,9 @@ struct Cursor {
 
     /// A device number as /proc/self/mountinfo has it, `major:minor`.
     @inline(__always) mutating func device(_ value: UInt32) {
-        number(value >> 20)
+        small(value >> 20)
         put(UInt8(ascii: ":"))
-        number(value & 0xfffff)
+        small(value & 0xfffff)
     }
 }
 

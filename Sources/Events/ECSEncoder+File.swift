@@ -11,12 +11,10 @@ extension ECSEncoder {
         guard let action = Action(fileAction: view.action) else { return false }
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
-        let actor = view.actor
         let outcome = resolution.outcome ?? view.recordedOutcome
         begin(header, action, outcome, severity: action.severity, ordinal: resolution.ordinal, &cursor)
-        process(actor, &cursor)
-        cursor.put("}")
-        user(actor, &cursor)
+        let actor = parts(view.actor)
+        processAndUser(actor, &cursor)
 
         let path = joined.path(view, resolution)
         let target = joined.target(view, resolution)
@@ -44,7 +42,7 @@ extension ECSEncoder {
         }
         cursor.closeObject()
 
-        own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
+        own(header, view.actor, actor, &cursor)
         cursor.put("}")
         description(view, path, &cursor)
         if action == .rename || action == .link || action == .symlink { victim(view, target, &cursor) }
@@ -61,24 +59,35 @@ extension ECSEncoder {
     mutating func file(_ path: UnsafeRawBufferPointer, _ cursor: inout Cursor) {
         guard let start = path.baseAddress, path.count > 0 else { return }
         cursor.put("\"path\":\"")
-        string(path, .filePath, &cursor)
+        let (end, replaced) = JSONString.write(start, path.count, to: cursor.position)
+        // What is escaped becomes longer. A path that is written as it is has parts that are.
+        let plain = !replaced && end - cursor.position == path.count
+        cursor.position = end
+        if replaced { raw.note(.filePath, path) }
         cursor.put("\",")
         var nameStart = 0
         if let slash = path.lastIndex(of: UInt8(ascii: "/"), from: 0) {
             nameStart = slash &+ 1
             cursor.put("\"directory\":\"")
-            string(UnsafeRawBufferPointer(start: start, count: max(slash, 1)), .fileDirectory, &cursor)
+            part(UnsafeRawBufferPointer(start: start, count: max(slash, 1)), plain, .fileDirectory, &cursor)
             cursor.put("\",")
         }
         guard nameStart < path.count else { return }
         cursor.put("\"name\":\"")
-        string(UnsafeRawBufferPointer(start: start + nameStart, count: path.count &- nameStart), .fileName, &cursor)
+        part(UnsafeRawBufferPointer(start: start + nameStart, count: path.count &- nameStart), plain, .fileName, &cursor)
         cursor.put("\",")
         // The dot of a hidden file begins no extension.
         guard let dot = path.lastIndex(of: UInt8(ascii: "."), from: nameStart &+ 1), dot &+ 1 < path.count else { return }
         cursor.put("\"extension\":\"")
-        string(UnsafeRawBufferPointer(start: start + dot + 1, count: path.count &- dot &- 1), .fileExtension, &cursor)
+        part(UnsafeRawBufferPointer(start: start + dot + 1, count: path.count &- dot &- 1), plain, .fileExtension, &cursor)
         cursor.put("\",")
+    }
+
+    /// The inside of a JSON string, copied where the whole that it is a part of was `plain`.
+    @inline(__always)
+    private mutating func part(_ bytes: UnsafeRawBufferPointer, _ plain: Bool, _ field: RawField, _ cursor: inout Cursor) {
+        guard plain, let start = bytes.baseAddress else { return string(bytes, field, &cursor) }
+        cursor.copy(start, bytes.count)
     }
 
     /// An inode's fields by their ECS names, each with a comma behind it.
@@ -91,9 +100,9 @@ extension ECSEncoder {
         cursor.put("\",\"mode\":\"")
         cursor.octal(object.mode)
         cursor.put("\",\"uid\":")
-        cursor.quoted(object.uid)
+        cursor.owner(object.uid)
         cursor.put(",\"gid\":")
-        cursor.quoted(object.gid)
+        cursor.owner(object.gid)
         // All ones: not known.
         if object.size != .max {
             cursor.put(",\"size\":")
@@ -135,9 +144,11 @@ extension ECSEncoder {
         let empty = cursor
         cursor.put(",\"path\":{")
         let open = cursor.position
-        members(
-            path, actor: borrowed(view.actorPath), inner: borrowed(view.inner), name: borrowed(view.name),
-            spelled: view.header.has(HV_FILE_SPELLED), (.pathActor, .pathInner, .pathSpelled), &cursor)
+        if view.header.has(HV_FILE_SPELLED) {
+            spelled(path, borrowed(view.name), .pathSpelled, &cursor)
+        } else {
+            members(path, actor: borrowed(view.actorPath), inner: borrowed(view.inner), (.pathActor, .pathInner), &cursor)
+        }
         if cursor.position == open { cursor = empty } else { cursor.closeObject() }
     }
 
@@ -148,9 +159,11 @@ extension ECSEncoder {
         let empty = cursor
         cursor.put(",\"target\":{")
         let open = cursor.position
-        members(
-            path, actor: borrowed(view.targetActorPath), inner: borrowed(view.targetInner), name: borrowed(view.targetName),
-            spelled: view.header.has(HV_FILE_TARGET_SPELLED), (.targetActor, .targetInner, .targetSpelled), &cursor)
+        if view.header.has(HV_FILE_TARGET_SPELLED) {
+            spelled(path, borrowed(view.targetName), .targetSpelled, &cursor)
+        } else {
+            members(path, actor: borrowed(view.targetActorPath), inner: borrowed(view.targetInner), (.targetActor, .targetInner), &cursor)
+        }
         let target = view.target
         if target.inode != 0 { Self.write(target, &cursor) }
         if view.header.has(HV_FILE_EXCHANGE) { cursor.put("\"exchange\":true") }
@@ -159,20 +172,10 @@ extension ECSEncoder {
 
     @inline(__always)
     private mutating func members(
-        _ path: DescribedPath, actor: UnsafeRawBufferPointer, inner: UnsafeRawBufferPointer, name: UnsafeRawBufferPointer, spelled: Bool,
-        _ fields: (RawField, RawField, RawField), _ cursor: inout Cursor
+        _ path: DescribedPath, actor: UnsafeRawBufferPointer, inner: UnsafeRawBufferPointer, _ fields: (RawField, RawField),
+        _ cursor: inout Cursor
     ) {
-        if !path.flags.isEmpty {
-            cursor.put("\"flags\":")
-            Self.write(path.flags, &cursor)
-            cursor.put(",")
-        }
-        if spelled {
-            cursor.put("\"spelled\":\"")
-            string(name, fields.2, &cursor)
-            cursor.put("\",")
-            return  // what the kernel has is the directory it is relative to, not the object
-        }
+        pathFlags(path, &cursor)
         if actor.count > 0, !actor.hasSameBytes(as: path.bytes) {
             cursor.put("\"actor\":\"")
             string(actor, fields.0, &cursor)
@@ -183,6 +186,25 @@ extension ECSEncoder {
             string(inner, fields.1, &cursor)
             cursor.put("\",")
         }
+    }
+}
+
+extension ECSEncoder {
+    /// Of a name as the caller spelled it: what the kernel has beside it is the directory it is relative to, not the object.
+    @inline(never)
+    private mutating func spelled(_ path: DescribedPath, _ name: UnsafeRawBufferPointer, _ field: RawField, _ cursor: inout Cursor) {
+        pathFlags(path, &cursor)
+        cursor.put("\"spelled\":\"")
+        string(name, field, &cursor)
+        cursor.put("\",")
+    }
+
+    @inline(__always)
+    private func pathFlags(_ path: DescribedPath, _ cursor: inout Cursor) {
+        guard !path.flags.isEmpty else { return }
+        cursor.put("\"flags\":")
+        Self.write(path.flags, &cursor)
+        cursor.put(",")
     }
 }
 

@@ -12,7 +12,7 @@ extension ECSEncoder {
         switch action {
         case .write:
             cursor.put(",\"write\":{\"operations\":")
-            cursor.long(view.operations)
+            if view.operations < 100 { cursor.small(UInt32(truncatingIfNeeded: view.operations)) } else { cursor.long(view.operations) }
             cursor.put(",")
             if view.value != 0 || view.value2 != 0 {
                 Self.long("\"bytes\":", view.value, &cursor)
@@ -209,8 +209,14 @@ enum WriteWays {
     ]
 
     /// Writes `"via":"...",`, or an array where it is several ways. A bit that has no name here is `bit_<number>`.
-    @inline(never)
+    @inline(__always)
     static func write(_ ways: UInt32, _ cursor: inout Cursor) {
+        // What most changes are.
+        if ways == UInt32(HV_VIA_WRITE) { cursor.put("\"via\":\"write\",") } else { any(ways, &cursor) }
+    }
+
+    @inline(never)
+    private static func any(_ ways: UInt32, _ cursor: inout Cursor) {
         let several = ways.nonzeroBitCount > 1
         cursor.put("\"via\":")
         if several { cursor.put("[") }

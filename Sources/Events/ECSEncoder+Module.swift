@@ -10,11 +10,9 @@ extension ECSEncoder {
         guard let action = Action(moduleAction: view.action) else { return false }
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
-        let actor = view.actor
         begin(header, action, resolution.outcome ?? view.recordedOutcome, severity: action.severity, ordinal: resolution.ordinal, &cursor)
-        process(actor, &cursor)
-        cursor.put("}")
-        user(actor, &cursor)
+        let actor = parts(view.actor)
+        processAndUser(actor, &cursor)
 
         let fromFile = view.source == HV_MODULE_SOURCE_FILE.rawValue
         var path = DescribedPath(bytes: UnsafeRawBufferPointer(start: nil, count: 0), flags: [])
@@ -32,7 +30,7 @@ extension ECSEncoder {
             cursor.closeObject()
         }
 
-        own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
+        own(header, view.actor, actor, &cursor)
         cursor.put("}")
         module(view, action, &cursor)
         if fromFile {

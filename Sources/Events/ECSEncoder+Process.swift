@@ -8,7 +8,6 @@ extension ECSEncoder {
     public mutating func encode(_ view: borrowing ExecView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
-        let actor = view.actor
         let outcome = resolution.outcome ?? Outcome(error: view.error)
         let severity: UInt32 =
             if outcome != .success { 20 } else if header.has(HV_EXEC_FILELESS | HV_EXEC_SCRIPT_FILELESS) { 60 } else {
@@ -16,6 +15,7 @@ extension ECSEncoder {
             }
         begin(header, .exec, outcome, severity: severity, ordinal: resolution.ordinal, &cursor)
 
+        let actor = parts(view.actor)
         process(actor, &cursor)
         let executable = borrowed(view.executable)
         if executable.count > 0 {
@@ -30,10 +30,8 @@ extension ECSEncoder {
             cursor.put("\"")
         }
         arguments(view, &cursor)
-        cursor.put("}")
-
         user(actor, &cursor)
-        own(header, actor, cgroup: borrowed(view.cgroupPath), &cursor)
+        own(header, view.actor, actor, cgroup: borrowed(view.cgroupPath), &cursor)
         details(view, &cursor)
         cursor.put("}")
         let flags = executable.count > 0 ? view.flags(of: HV_EXEC_EXECUTABLE) : []
@@ -162,13 +160,11 @@ extension ECSEncoder {
     public mutating func encode(_ view: borrowing ForkView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
-        let actor = view.actor
         begin(header, .fork, .success, severity: Action.fork.severity, ordinal: resolution.ordinal, &cursor)
-        process(actor, &cursor)
-        cursor.put("}")
-        user(actor, &cursor)
-        own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
-        if view.forkerPid != actor.parentPid || view.forkerStart != actor.parentStart {
+        let actor = parts(view.actor)
+        processAndUser(actor, &cursor)
+        own(header, view.actor, actor, &cursor)
+        if view.forkerPid != view.actor.parentPid || view.forkerStart != view.actor.parentStart {
             cursor.put(",\"forker\":{\"pid\":")
             cursor.number(view.forkerPid)
             cursor.put(",")
@@ -187,8 +183,8 @@ extension ECSEncoder {
     public mutating func encode(_ view: borrowing ExitView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
-        let actor = view.actor
         begin(header, .exit, .success, severity: Action.exit.severity, ordinal: resolution.ordinal, &cursor)
+        let actor = parts(view.actor)
         process(actor, &cursor)
         if view.signal == 0 {
             cursor.put(",\"exit_code\":")
@@ -196,9 +192,9 @@ extension ECSEncoder {
         }
         cursor.put(",\"end\":\"")
         time(header.time, &cursor)
-        cursor.put("\"}")
+        cursor.put("\"")
         user(actor, &cursor)
-        own(header, actor, cgroup: UnsafeRawBufferPointer(start: nil, count: 0), &cursor)
+        own(header, view.actor, actor, &cursor)
         if view.signal != 0 {
             cursor.put(",\"signal\":")
             cursor.number(view.signal)

@@ -8,14 +8,21 @@ internal import Rings
 public struct ECSEncoder: ~Copyable {
     public let context: EncoderContext
     /// CLOCK_REALTIME minus CLOCK_BOOTTIME, nanoseconds. The owner sets it anew when the clock is stepped.
-    public var realtimeOffset: Int64
+    public var realtimeOffset: Int64 {
+        // `process.start` is among an actor's parts.
+        didSet { if realtimeOffset != oldValue { actors.forgetAll() } }
+    }
     var times = TimestampWriter()
     var raw = RawFields()
+    let actors: ActorCache
     let joined = JoinedPaths()
+    private let constants: ConstantBytes
 
     public init(context: EncoderContext, realtimeOffset: Int64) {
         self.context = context
         self.realtimeOffset = realtimeOffset
+        actors = ActorCache(entityIDBytes: context.entityID.count)
+        constants = ConstantBytes(context.opening)
     }
 
     /// Encodes a record of any kind that makes an event.
@@ -62,12 +69,11 @@ public struct ECSEncoder: ~Copyable {
         raw.clear()
         cursor.put("{\"@timestamp\":\"")
         time(header.time, &cursor)
-        cursor.copy(context.opening)
-        cursor.copy(context.eventID)
+        constants.write(&cursor)
         cursor.put("r")
-        cursor.number(header.ring)
+        cursor.small(UInt32(header.ring))
         cursor.put("c")
-        cursor.number(header.cpu)
+        cursor.small(UInt32(header.cpu))
         cursor.put("-")
         cursor.number(header.sequence)
         if ordinal > 0 {
@@ -89,7 +95,7 @@ public struct ECSEncoder: ~Copyable {
         case .unknown: cursor.put(",\"outcome\":\"unknown\",\"severity\":")
         case nil: cursor.put(",\"severity\":")
         }
-        cursor.number(severity)
+        cursor.small(severity)
         cursor.put("}")
         if case .failure(let number) = outcome {
             cursor.put(",\"error\":{\"code\":\"")
@@ -122,99 +128,38 @@ public struct ECSEncoder: ~Copyable {
         cursor.put("\"")
     }
 
-    /// `process`, left open, with the actor.
+    /// `process`, left open.
     @inline(__always)
-    mutating func process(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
-        cursor.put(",\"process\":{\"pid\":")
-        cursor.number(actor.pid)
-        cursor.put(",\"thread\":{\"id\":")
-        cursor.number(actor.tid)
-        cursor.put("},")
-        entity(actor.pid, actor.start, &cursor)
-        cursor.put(",\"start\":\"")
-        time(actor.start, &cursor)
-        cursor.put("\",\"name\":\"")
-        string(borrowed(actor.name), .processName, &cursor)
-        cursor.put("\",\"saved_user\":{\"id\":")
-        cursor.quoted(actor.savedUid)
-        cursor.put("},\"saved_group\":{\"id\":")
-        cursor.quoted(actor.savedGid)
-        cursor.put("},\"parent\":{\"pid\":")
-        cursor.number(actor.parentPid)
-        cursor.put(",")
-        entity(actor.parentPid, actor.parentStart, &cursor)
-        cursor.put(",\"name\":\"")
-        string(borrowed(actor.parentName), .processParentName, &cursor)
-        let terminal = actor.terminal
-        if terminal != 0 {
-            cursor.put("\"},\"interactive\":true,\"tty\":{\"char_device\":{\"major\":")
-            cursor.number(terminal >> 20)
-            cursor.put(",\"minor\":")
-            cursor.number(terminal & 0xfffff)
-            cursor.put("}}")
-        } else {
-            cursor.put("\"},\"interactive\":false")
-        }
+    func process(_ actor: ActorParts, _ cursor: inout Cursor) { cursor.copy(actor.start, actor.ends.process) }
+
+    /// The end of `process`, and `user` and `group`.
+    @inline(__always)
+    func user(_ actor: ActorParts, _ cursor: inout Cursor) {
+        cursor.copy(actor.start + actor.ends.process, actor.ends.user &- actor.ends.process)
     }
 
-    /// `user` and `group`.
+    /// Those three, where nothing is to be told of the process beside.
     @inline(__always)
-    func user(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
-        cursor.put(",\"user\":{\"id\":")
-        cursor.quoted(actor.uid)
-        cursor.put(",\"effective\":{\"id\":")
-        cursor.quoted(actor.effectiveUid)
-        cursor.put(",\"group\":{\"id\":")
-        cursor.quoted(actor.effectiveGid)
-        cursor.put("}}")
-        if actor.loginUid != .max {
-            cursor.put(",\"audit\":{\"id\":")
-            cursor.quoted(actor.loginUid)
-            cursor.put("}")
-        }
-        cursor.put("},\"group\":{\"id\":")
-        cursor.quoted(actor.gid)
-        cursor.put("}")
-    }
+    func processAndUser(_ actor: ActorParts, _ cursor: inout Cursor) { cursor.copy(actor.start, actor.ends.user) }
 
     /// `hypervigil`, left open, and `hypervigil.process` in it, left open too.
     @inline(__always)
-    mutating func own(_ header: borrowing HeaderView, _ actor: borrowing ActorView, cgroup: UnsafeRawBufferPointer, _ cursor: inout Cursor)
-    {
+    mutating func own(
+        _ header: borrowing HeaderView, _ actor: borrowing ActorView, _ parts: ActorParts,
+        cgroup: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), _ cursor: inout Cursor
+    ) {
         cursor.put(",\"hypervigil\":{\"monotonic\":")
         cursor.quoted(header.time)
-        cursor.put(",\"process\":{\"capabilities\":\"")
-        cursor.hexadecimal(actor.capabilities, width: 16)
-        cursor.put("\",\"namespaces\":{")
-        namespace("\"mount\":\"", actor.mountNamespace, &cursor)
-        namespace("\"pid\":\"", actor.pidNamespace, &cursor)
-        namespace("\"user\":\"", actor.userNamespace, &cursor)
-        namespace("\"network\":\"", actor.networkNamespace, &cursor)
-        namespace("\"ipc\":\"", actor.ipcNamespace, &cursor)
-        namespace("\"uts\":\"", actor.utsNamespace, &cursor)
-        namespace("\"cgroup\":\"", actor.cgroupNamespace, &cursor)
-        cursor.closeObject()
-        cursor.put(",\"cgroup\":{\"id\":")
-        cursor.quoted(actor.cgroup)
+        var from = parts.ends.user
         if cgroup.count > 0 {
+            from = parts.ends.cgroup
+            cursor.copy(parts.start + parts.ends.user, from &- parts.ends.user)
             cursor.put(",\"path\":\"")
             string(cgroup, .execCgroupPath, &cursor)
             cursor.put("\"")
         }
-        cursor.put("}")
-        if actor.session != .max {
-            cursor.put(",\"session\":")
-            cursor.quoted(actor.session)
-        }
+        cursor.copy(parts.start + from, parts.ends.rest &- from)
         if actor.taskFlags & TaskFlags.known != 0 { TaskFlags.write(actor.taskFlags, &cursor) }
-    }
-
-    @inline(__always)
-    private func namespace(_ name: StaticString, _ inode: UInt32, _ cursor: inout Cursor) {
-        guard inode != 0 else { return }
-        cursor.put(name)
-        cursor.number(inode)
-        cursor.put("\",")
     }
 
     /// `hypervigil.raw` where there is something, and the end of the line.
@@ -240,27 +185,4 @@ extension Cursor {
 
     @inline(__always) mutating func closeObject() { close(UInt8(ascii: "}")) }
     @inline(__always) mutating func closeArray() { close(UInt8(ascii: "]")) }
-}
-
-/// `PF_*` that tell what kind of task it is, the same in all kernels from 5.10 (include/linux/sched.h; no header for user
-/// space has them).
-enum TaskFlags {
-    static let names: [(bit: UInt32, name: StaticString)] = [
-        (0x0000_0004, "exiting"), (0x0000_0010, "io_worker"), (0x0000_0020, "workqueue_worker"), (0x0000_0040, "forked_no_exec"),
-        (0x0000_0100, "used_super_privileges"), (0x0000_0200, "dumped_core"), (0x0000_0400, "killed_by_signal"),
-        (0x0020_0000, "kernel_thread"),
-    ]
-    static let known: UInt32 = 0x0020_0774
-
-    /// Writes `,"flags":[...]`.
-    @inline(never)
-    static func write(_ flags: UInt32, _ cursor: inout Cursor) {
-        cursor.put(",\"flags\":[")
-        for (bit, name) in names where flags & bit != 0 {
-            cursor.put("\"")
-            cursor.copy(name.utf8Start, name.utf8CodeUnitCount)
-            cursor.put("\",")
-        }
-        cursor.closeArray()
-    }
 }

@@ -3,10 +3,8 @@ public struct EncoderContext: Sendable {
     /// The published version of ECS whose names are used; see ThirdParty/ecs.
     public static let ecsVersion = "9.3.0"
 
-    /// From behind the value of `@timestamp` to the opening of `event`.
+    /// From behind the value of `@timestamp` to the beginning of every event id, `"id":"<boot id>-<run id>-`.
     let opening: [UInt8]
-    /// `"id":"<boot id>-<run id>-`, the beginning of every event id.
-    let eventID: [UInt8]
     /// `"entity_id":"<boot id>-`, the beginning of every process's.
     let entityID: [UInt8]
 
@@ -21,10 +19,9 @@ public struct EncoderContext: Sendable {
         opening += Self.escaped(agentVersion) + Array("\",\"id\":\"".utf8) + host
         opening += Array("\"},\"host\":{\"id\":\"".utf8) + host + Array("\",\"name\":\"".utf8) + Self.escaped(hostName)
         opening += Array("\",\"boot\":{\"id\":\"".utf8) + boot + Array("\"}},\"event\":{".utf8)
-        self.opening = opening
         let digits = String(runID, radix: 16)
         let run = String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        eventID = Array("\"id\":\"".utf8) + boot + Array("-\(run)-".utf8)
+        self.opening = opening + Array("\"id\":\"".utf8) + boot + Array("-\(run)-".utf8)
         entityID = Array("\"entity_id\":\"".utf8) + boot + Array("-".utf8)
     }
 
@@ -41,5 +38,22 @@ public struct EncoderContext: Sendable {
     }
 
     /// The most bytes that one event takes from here.
-    var constantBytes: Int { opening.count + eventID.count + 3 * entityID.count }
+    var constantBytes: Int { opening.count + 3 * entityID.count }
+}
+
+/// Bytes that are copied into every event. An array of them would be retained and released each time.
+struct ConstantBytes: ~Copyable {
+    private let start: UnsafeMutableRawPointer
+    private let count: Int
+
+    init(_ bytes: [UInt8]) {
+        count = bytes.count
+        start = .allocate(byteCount: max(count, 1), alignment: 16)
+        bytes.withUnsafeBytes { if let from = $0.baseAddress { start.copyMemory(from: from, byteCount: $0.count) } }
+    }
+
+    deinit { start.deallocate() }
+
+    @inline(__always)
+    func write(_ cursor: inout Cursor) { cursor.copy(start, count) }
 }

@@ -85,7 +85,6 @@ extension ECSEncoder {
         cursor.put("{\"@timestamp\":\"")
         time(event.time, &cursor)
         cursor.copy(context.opening)
-        cursor.copy(context.eventID)
         cursor.put("u-")
         cursor.number(event.sequence)
         let outcome: Outcome? =

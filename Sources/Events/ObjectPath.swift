@@ -35,39 +35,49 @@ extension JoinedPaths {
     /// The host's path where it is known; else the actor's, or the one inside the file system, flagged `unreachable`.
     @inline(__always)
     func path(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
-        describe(
-            host: resolution.path, resolution.pathFlags, actor: borrowed(view.actorPath), view.flags(of: HV_FILE_ACTOR),
-            inner: borrowed(view.inner), view.flags(of: HV_FILE_INNER), name: borrowed(view.name),
-            spelled: view.header.has(HV_FILE_SPELLED), target: false)
+        let innerFlags = view.flags(of: HV_FILE_INNER)
+        if resolution.path.count > 0 { return Self.host(resolution.path, resolution.pathFlags, innerFlags) }
+        return describe(
+            resolution.pathFlags, actor: borrowed(view.actorPath), view.flags(of: HV_FILE_ACTOR), inner: borrowed(view.inner), innerFlags,
+            name: borrowed(view.name), spelled: view.header.has(HV_FILE_SPELLED), target: false)
     }
 
     /// Where it went, or what a symbolic link points to, as that is written in it.
     @inline(__always)
     func target(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
         if view.action == HV_FILE_SYMLINK.rawValue { return DescribedPath(bytes: borrowed(view.text), flags: view.flags(of: HV_FILE_TEXT)) }
+        let innerFlags = view.flags(of: HV_FILE_TARGET_INNER)
+        if resolution.targetPath.count > 0 { return Self.host(resolution.targetPath, resolution.targetPathFlags, innerFlags) }
+        // Most acts have none.
+        if view.byteCount(of: HV_FILE_TARGET_ACTOR) | view.byteCount(of: HV_FILE_TARGET_INNER) | view.byteCount(of: HV_FILE_TARGET_NAME) == 0 {
+            return DescribedPath(bytes: UnsafeRawBufferPointer(start: nil, count: 0), flags: resolution.targetPathFlags.union(innerFlags))
+        }
         return describe(
-            host: resolution.targetPath, resolution.targetPathFlags, actor: borrowed(view.targetActorPath),
-            view.flags(of: HV_FILE_TARGET_ACTOR), inner: borrowed(view.targetInner), view.flags(of: HV_FILE_TARGET_INNER),
-            name: borrowed(view.targetName), spelled: view.header.has(HV_FILE_TARGET_SPELLED), target: true)
+            resolution.targetPathFlags, actor: borrowed(view.targetActorPath), view.flags(of: HV_FILE_TARGET_ACTOR),
+            inner: borrowed(view.targetInner), innerFlags, name: borrowed(view.targetName),
+            spelled: view.header.has(HV_FILE_TARGET_SPELLED), target: true)
     }
 
     @inline(__always)
     func path(_ view: borrowing ModuleView, _ resolution: borrowing Resolution) -> DescribedPath {
-        describe(
-            host: resolution.path, resolution.pathFlags, actor: borrowed(view.filePath), view.flags(of: HV_MODULE_FILE),
-            inner: borrowed(view.fileInner), view.flags(of: HV_MODULE_FILE_INNER), name: UnsafeRawBufferPointer(start: nil, count: 0),
-            spelled: false, target: false)
+        let innerFlags = view.flags(of: HV_MODULE_FILE_INNER)
+        if resolution.path.count > 0 { return Self.host(resolution.path, resolution.pathFlags, innerFlags) }
+        return describe(
+            resolution.pathFlags, actor: borrowed(view.filePath), view.flags(of: HV_MODULE_FILE), inner: borrowed(view.fileInner),
+            innerFlags, name: UnsafeRawBufferPointer(start: nil, count: 0), spelled: false, target: false)
     }
 
+    /// What was cut of the inner path is missing in the host's too; whether the actor reaches it says nothing here.
     @inline(__always)
+    private static func host(_ path: UnsafeRawBufferPointer, _ flags: PathFlags, _ innerFlags: StringFlags) -> DescribedPath {
+        DescribedPath(bytes: path, flags: flags.union(innerFlags.subtracting(.unreachable)))
+    }
+
+    @inline(never)
     private func describe(
-        host: UnsafeRawBufferPointer, _ hostFlags: PathFlags, actor: UnsafeRawBufferPointer, _ actorFlags: StringFlags,
-        inner: UnsafeRawBufferPointer, _ innerFlags: StringFlags, name: UnsafeRawBufferPointer, spelled: Bool, target: Bool
+        _ hostFlags: PathFlags, actor: UnsafeRawBufferPointer, _ actorFlags: StringFlags, inner: UnsafeRawBufferPointer,
+        _ innerFlags: StringFlags, name: UnsafeRawBufferPointer, spelled: Bool, target: Bool
     ) -> DescribedPath {
-        if host.count > 0 {
-            // What was cut of the inner path is missing in the host's too; whether the actor reaches it says nothing here.
-            return DescribedPath(bytes: host, flags: hostFlags.union(innerFlags.subtracting(.unreachable)))
-        }
         let known = actor.count > 0
         let flags = hostFlags.union(known ? actorFlags : innerFlags)
         let bytes = spelled ? join(known ? actor : inner, name, target: target) : known ? actor : inner

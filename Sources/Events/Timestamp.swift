@@ -6,52 +6,79 @@ struct TimestampWriter {
         var text: (UInt64, UInt16) = (0, 0)
     }
 
-    /// By the last bits of the day: an event's own day, its process's and its file's are often three.
+    /// A second as text: "2024-02-", "29T23:59" and ":59."
+    private struct CachedSecond {
+        var second = Int64.min
+        var text: (UInt64, UInt64, UInt32) = (0, 0, 0)
+    }
+
+    /// By the last bits of the second: an event's own time, its file's and the first and last of several changes are
+    /// mostly in one second or in two that follow each other.
+    private var seconds = InlineArray<4, CachedSecond>(repeating: CachedSecond())
+    /// By the last bits of the day: of those and of a process's start there are often two.
     private var dates = InlineArray<4, CachedDate>(repeating: CachedDate())
 
     /// Nanoseconds since 1970, negative before it. An Int64 of them spans 1677 to 2262.
     @inline(__always)
     mutating func write(nanoseconds: Int64, _ cursor: inout Cursor) {
         var seconds = nanoseconds / 1_000_000_000
-        var rest = nanoseconds % 1_000_000_000
+        var rest = nanoseconds &- seconds &* 1_000_000_000
         if rest < 0 {
             seconds &-= 1
             rest &+= 1_000_000_000
         }
-        write(seconds: seconds, nanoseconds: rest, &cursor)
+        append(second: seconds, nanoseconds: UInt64(truncatingIfNeeded: rest), &cursor)
     }
 
     /// Seconds since 1970 in the proleptic Gregorian calendar; outside the years 0 to 9999, which are all that RFC 3339
     /// can say, the nearest moment that it can.
     @inline(__always)
-    mutating func write(seconds unclamped: Int64, nanoseconds: Int64, _ cursor: inout Cursor) {
-        var seconds = unclamped
-        var fraction = UInt64(truncatingIfNeeded: nanoseconds)
+    mutating func write(seconds: Int64, nanoseconds: Int64, _ cursor: inout Cursor) {
         if seconds < Self.first {
-            seconds = Self.first
-            fraction = 0
+            append(second: Self.first, nanoseconds: 0, &cursor)
         } else if seconds > Self.last {
-            seconds = Self.last
-            fraction = 999_999_999
+            append(second: Self.last, nanoseconds: 999_999_999, &cursor)
+        } else {
+            append(second: seconds, nanoseconds: UInt64(truncatingIfNeeded: nanoseconds), &cursor)
         }
+    }
+
+    @inline(__always)
+    private mutating func append(second: Int64, nanoseconds: UInt64, _ cursor: inout Cursor) {
+        let slot = Int(truncatingIfNeeded: second & 3)
+        if seconds[slot].second != second { seconds[slot] = text(second) }
+        let text = seconds[slot].text
+        let position = cursor.position
+        position.storeBytes(of: text.0, as: UInt64.self)
+        position.storeBytes(of: text.1, toByteOffset: 8, as: UInt64.self)
+        position.storeBytes(of: text.2, toByteOffset: 16, as: UInt32.self)
+        let first = nanoseconds / 100_000_000
+        position.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: first), toByteOffset: 20, as: UInt8.self)
+        Decimal.store(eight: Decimal.eight(nanoseconds &- first &* 100_000_000), to: position + 21)
+        position.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 29, as: UInt8.self)
+        cursor.position += 30
+    }
+
+    @inline(never)
+    private mutating func text(_ seconds: Int64) -> CachedSecond {
         let (day, second) = Self.split(seconds)
         let slot = Int(truncatingIfNeeded: day & 3)
         if dates[slot].day != day { dates[slot] = Self.date(day) }
         let date = dates[slot].text
-        let position = cursor.position
-        position.storeBytes(of: date.0, as: UInt64.self)
-        position.storeBytes(of: date.1, toByteOffset: 8, as: UInt16.self)
-        position.storeBytes(of: UInt8(ascii: "T"), toByteOffset: 10, as: UInt8.self)
-        Decimal.pair(second / 3600, to: position + 11)
-        position.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 13, as: UInt8.self)
-        Decimal.pair(second / 60 % 60, to: position + 14)
-        position.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 16, as: UInt8.self)
-        Decimal.pair(second % 60, to: position + 17)
-        position.storeBytes(of: UInt8(ascii: "."), toByteOffset: 19, as: UInt8.self)
-        position.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: fraction / 100_000_000), toByteOffset: 20, as: UInt8.self)
-        Decimal.store(eight: Decimal.eight(fraction % 100_000_000), to: position + 21)
-        position.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 29, as: UInt8.self)
-        cursor.position += 30
+        var made = CachedSecond(second: seconds)
+        withUnsafeMutableBytes(of: &made.text) { bytes in
+            guard let text = bytes.baseAddress else { return }
+            text.storeBytes(of: date.0, as: UInt64.self)
+            text.storeBytes(of: date.1, toByteOffset: 8, as: UInt16.self)
+            text.storeBytes(of: UInt8(ascii: "T"), toByteOffset: 10, as: UInt8.self)
+            Decimal.pair(second / 3600, to: text + 11)
+            text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 13, as: UInt8.self)
+            Decimal.pair(second / 60 % 60, to: text + 14)
+            text.storeBytes(of: UInt8(ascii: ":"), toByteOffset: 16, as: UInt8.self)
+            Decimal.pair(second % 60, to: text + 17)
+            text.storeBytes(of: UInt8(ascii: "."), toByteOffset: 19, as: UInt8.self)
+        }
+        return made
     }
 
     private static let first: Int64 = -62_167_219_200  // 0000-01-01T00:00:00

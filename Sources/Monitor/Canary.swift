@@ -6,7 +6,8 @@ internal import Rings
 /// Acts of the monitor's own whose events must come back: attached is not firing. Its events never reach a sink.
 final class Canary {
     private let own: UInt32
-    private var children: Set<UInt32> = []
+    /// One or two; each exec and exit is compared with them.
+    private var children: [UInt32] = []
     private(set) var tried: Set<CanaryAct> = []
     private(set) var fired: Set<CanaryAct> = []
     /// File acts by device: what was tried and what came back.
@@ -52,7 +53,7 @@ final class Canary {
         let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("hypervigil"), strdup("--version"), nil]
         defer { arguments.forEach { free($0) } }
         if posix_spawn(&child, "/proc/self/exe", &actions, nil, arguments, environ) == 0 {
-            children.insert(UInt32(child))
+            children.append(UInt32(child))
             var status: Int32 = 0
             while waitpid(child, &status, 0) < 0 && errno == EINTR {}
         }
@@ -168,32 +169,7 @@ final class Canary {
             return true
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record) else { return false }
-            if Int32(header.flags) & HV_FILE_SPELLED != 0, view.actor.pid == own {
-                // Undecided names of our own: the canary's directory is the only place where we act on files.
-                switch hv_file_action(view.action) {
-                case HV_FILE_RENAME: note(.fileRename, device: view.directoryDevice)
-                case HV_FILE_DELETE: note(.fileDelete, device: view.directoryDevice)
-                case HV_FILE_MKDIR: note(.fileName, device: view.directoryDevice)
-                default: break
-                }
-                return true
-            }
-            guard Int32(header.flags) & HV_FILE_CANARY != 0 else { return false }
-            let act: CanaryAct? =
-                switch hv_file_action(view.action) {
-                case HV_FILE_CREATE: .fileCreate
-                case HV_FILE_WRITE: Int32(header.flags) & HV_FILE_CLOSED != 0 ? .fileClose : .fileWrite
-                case HV_FILE_RENAME: .fileRename
-                case HV_FILE_DELETE: .fileDelete
-                case HV_FILE_MKDIR: .fileName
-                case HV_FILE_CHMOD: .fileAttribute
-                case HV_FILE_SETXATTR: .fileExtended
-                case HV_FILE_SETFLAGS: .fileFlags
-                case HV_FILE_MMAP_WRITE: .fileMap
-                default: nil
-                }
-            if let act { note(act, device: view.object.device) }
-            return true
+            return takes(view)
         case HV_KIND_RESULT.rawValue:
             return false
         case HV_KIND_MODULE.rawValue:
@@ -202,6 +178,44 @@ final class Canary {
             return true
         default: return false
         }
+    }
+
+    /// The same of a file record.
+    @inline(__always)
+    func takes(_ view: borrowing FileView) -> Bool {
+        // Nearly all records are somebody else's.
+        guard view.header.has(HV_FILE_SPELLED | HV_FILE_CANARY) else { return false }
+        return takesMarked(view)
+    }
+
+    private func takesMarked(_ view: borrowing FileView) -> Bool {
+        let header = view.header
+        if header.has(HV_FILE_SPELLED), view.actor.pid == own {
+            // Undecided names of our own: the canary's directory is the only place where we act on files.
+            switch hv_file_action(view.action) {
+            case HV_FILE_RENAME: note(.fileRename, device: view.directoryDevice)
+            case HV_FILE_DELETE: note(.fileDelete, device: view.directoryDevice)
+            case HV_FILE_MKDIR: note(.fileName, device: view.directoryDevice)
+            default: break
+            }
+            return true
+        }
+        guard header.has(HV_FILE_CANARY) else { return false }
+        let act: CanaryAct? =
+            switch hv_file_action(view.action) {
+            case HV_FILE_CREATE: .fileCreate
+            case HV_FILE_WRITE: header.has(HV_FILE_CLOSED) ? .fileClose : .fileWrite
+            case HV_FILE_RENAME: .fileRename
+            case HV_FILE_DELETE: .fileDelete
+            case HV_FILE_MKDIR: .fileName
+            case HV_FILE_CHMOD: .fileAttribute
+            case HV_FILE_SETXATTR: .fileExtended
+            case HV_FILE_SETFLAGS: .fileFlags
+            case HV_FILE_MMAP_WRITE: .fileMap
+            default: nil
+            }
+        if let act { note(act, device: view.object.device) }
+        return true
     }
 
     private func isOurs(_ actor: borrowing ActorView) -> Bool { actor.parentPid == own || children.contains(actor.pid) || actor.pid == own }

@@ -1,5 +1,14 @@
 internal import Glibc
 
+internal import Rings
+
+/// Room for one host path: a folder's from the cache, with a name behind it.
+struct PathRoom: ~Copyable {
+    let start = UnsafeMutableRawPointer.allocate(byteCount: DirectoryCache.longest + Int(UInt16.max), alignment: 16)
+
+    deinit { start.deallocate() }
+}
+
 /// Host paths of folders, by device and path inside the file system: most changes lie in folders where others were just seen, and then
 /// neither mounts nor watched names need be looked at. Flat memory and no allocation after the first; a folder with a longer path, or with
 /// a mount of its own in it, has no place here.
@@ -60,6 +69,24 @@ final class DirectoryCache {
         return (UnsafeRawBufferPointer(start: own + Self.longest, count: Int(entry.hostCount)), entry.matters)
     }
 
+    /// The host's path of something in a folder that is known, put together in `room`, and whether its name matters; nil where
+    /// the folder is not known.
+    @inline(__always)
+    func path(of inner: RawSpan, device: UInt32, generation: UInt64, in room: borrowing PathRoom) -> (path: UnsafeRawBufferPointer, matters: Bool)? {
+        inner.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress, bytes.count <= Int(UInt16.max) else { return nil }
+            var slash = bytes.count &- 1
+            while slash >= 0, start.load(fromByteOffset: slash, as: UInt8.self) != 0x2f { slash &-= 1 }
+            // The root itself, or no path.
+            guard slash >= 0, slash &+ 1 < bytes.count,
+                let found = find(device: device, UnsafeRawBufferPointer(start: start, count: slash), generation: generation)
+            else { return nil }
+            room.start.copyMemory(from: found.host)
+            (room.start + found.host.count).copyMemory(from: start + slash, byteCount: bytes.count &- slash)
+            return (UnsafeRawBufferPointer(start: room.start, count: found.host.count &+ bytes.count &- slash), found.matters)
+        }
+    }
+
     func store(device: UInt32, _ inner: UnsafeRawBufferPointer, host: UnsafeRawBufferPointer, matters: Bool, generation: UInt64) {
         guard inner.count <= Self.longest, host.count <= Self.longest else { return }
         let hash = Self.hash(inner, device)
@@ -73,6 +100,7 @@ final class DirectoryCache {
 }
 
 extension UnsafeMutableRawPointer {
+    @inline(__always)
     fileprivate func copyMemory(from source: UnsafeRawBufferPointer) {
         if let start = source.baseAddress { copyMemory(from: start, byteCount: source.count) }
     }

@@ -1,5 +1,6 @@
 internal import Events
 internal import Glibc
+internal import Rings
 
 /// Where events go as bytes: JSON or text, into one buffer that is written out in one go.
 struct EventSink: ~Copyable {
@@ -45,6 +46,18 @@ struct EventSink: ~Copyable {
             switch format {
             case .json: encoder.encode(record: record, resolution, into: &buffer)
             case .text: text.render(record: record, resolution, into: &buffer)
+            }
+        if buffer.count >= Self.flushAt { flush() }
+        return made
+    }
+
+    /// The same of a file record that was looked at already.
+    @inline(__always)
+    mutating func write(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> Bool {
+        let made =
+            switch format {
+            case .json: encoder.encode(view, resolution, into: &buffer)
+            case .text: text.render(record: view.bytes, resolution, into: &buffer)
             }
         if buffer.count >= Self.flushAt { flush() }
         return made

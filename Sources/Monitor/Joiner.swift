@@ -3,24 +3,44 @@ internal import Rings
 
 /// Holds operations whose result comes in a record of its own. One that never gets its result (the kernel skipped the
 /// program that tells it, or the record was lost) is an event all the same, with an unknown outcome.
-struct Joiner {
+struct Joiner: ~Copyable {
     struct Key: Hashable {
         let operation: UInt64
         let thread: UInt32
     }
-    private struct Held {
+    private struct Slot {
         var key = Key(operation: 0, thread: 0)
-        var record: [UInt8] = []
         var since: UInt64 = 0
-        var isFree = true
+        var byteCount = 0
+    }
+    private struct Held {
+        let record: [UInt8]
+        let since: UInt64
     }
 
-    /// Most results come right behind: few are held at a time, and these are looked through.
-    private var recent = [Held](repeating: Held(), count: 16)
+    /// Most results come right behind: few operations wait at a time, and these are looked through.
+    private static let slotCount = 16
+    /// Bytes of a slot's record; hardly any has longer paths.
+    private static let room = 4096
+    private let slots: UnsafeMutablePointer<Slot>
+    private let records: UnsafeMutableRawPointer
+    /// Bit i: slot i is in use.
+    private var used: UInt32 = 0
     /// What had no room there.
     private var others: [Key: Held] = [:]
     private(set) var count = 0
     static let limit = 16384
+
+    init() {
+        slots = .allocate(capacity: Self.slotCount)
+        slots.initialize(repeating: Slot(), count: Self.slotCount)
+        records = .allocate(byteCount: Self.slotCount * Self.room, alignment: 16)
+    }
+
+    deinit {
+        slots.deallocate()
+        records.deallocate()
+    }
 
     var isEmpty: Bool { count == 0 }
 
@@ -28,16 +48,16 @@ struct Joiner {
     mutating func hold(_ key: Key, _ record: RawSpan, now: UInt64) -> Bool {
         guard count < Self.limit else { return false }
         count += 1
-        guard let free = recent.firstIndex(where: \.isFree) else {
-            others[key] = Held(key: key, record: record.withUnsafeBytes { Array($0) }, since: now, isFree: false)
-            return true
+        let free = (~used).trailingZeroBitCount
+        record.withUnsafeBytes { bytes in
+            if free < Self.slotCount, bytes.count <= Self.room, let start = bytes.baseAddress {
+                used |= 1 << UInt32(free)
+                slots[free] = Slot(key: key, since: now, byteCount: bytes.count)
+                (records + free * Self.room).copyMemory(from: start, byteCount: bytes.count)
+            } else {
+                others[key] = Held(record: Array(bytes), since: now)
+            }
         }
-        recent[free].key = key
-        recent[free].since = now
-        recent[free].isFree = false
-        // The room of one that ended is used again.
-        recent[free].record.removeAll(keepingCapacity: true)
-        record.withUnsafeBytes { recent[free].record.append(contentsOf: $0) }
         return true
     }
 
@@ -52,19 +72,26 @@ struct Joiner {
         guard count > 0 else { return }
         var unknown = Resolution()
         unknown.outcome = .unknown
-        let late = (recent.filter { !$0.isFree } + others.values).filter { $0.since < time }
-        for held in late.sorted(by: { $0.since < $1.since }) { end(held.key, unknown, body) }
+        var late = others.filter { $0.value.since < time }.map { ($0.key, $0.value.since) }
+        for index in 0..<Self.slotCount where used & 1 << UInt32(index) != 0 && slots[index].since < time {
+            late.append((slots[index].key, slots[index].since))
+        }
+        for (key, _) in late.sorted(by: { $0.1 < $1.1 }) { end(key, unknown, body) }
     }
 
     private mutating func end(_ key: Key, _ known: borrowing Resolution, _ body: (RawSpan, borrowing Resolution) -> Void) {
-        if let index = recent.firstIndex(where: { !$0.isFree && $0.key == key }) {
-            recent[index].isFree = true
+        var rest = used
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            guard slots[index].key == key else { continue }
+            used &= ~(1 << UInt32(index))
             count -= 1
-            let record = recent[index].record
-            body(record.span.bytes, known)
-        } else if let held = others.removeValue(forKey: key) {
-            count -= 1
-            body(held.record.span.bytes, known)
+            body(UnsafeRawBufferPointer(start: records + index * Self.room, count: slots[index].byteCount).bytes, known)
+            return
         }
+        guard !others.isEmpty, let held = others.removeValue(forKey: key) else { return }
+        count -= 1
+        body(held.record.span.bytes, known)
     }
 }

@@ -5,35 +5,86 @@ internal import Probes
 internal import Rings
 
 /// From a file record to the host's paths, and to whether it is watched where the kernel could not settle that.
-struct PathResolver {
-    /// The host's mount namespace, and this process's, in which names are resolved here: by rights the same.
-    private let ownMountNamespaces: [UInt32] = ["/proc/1/ns/mnt", "/proc/self/ns/mnt"].compactMap { path in
-        var status = stat()
-        return stat(path, &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : nil
-    }
+struct PathResolver: ~Copyable {
+    /// The host's mount namespace, and this process's, in which names are resolved here: by rights the same. 0: not known.
+    private let ownMountNamespaces: (host: UInt32, process: UInt32)
+    /// Of the watch set, as it is during this drain.
+    var generation: UInt64 = 0
     /// The last results; their memory is reused from event to event.
     private var path: [UInt8] = []
     private var target: [UInt8] = []
     private var flags: PathFlags = []
     private var targetFlags: PathFlags = []
     private let folders = DirectoryCache()
+    private let pathRoom = PathRoom()
+    private let targetRoom = PathRoom()
+
+    init() {
+        func namespace(_ path: String) -> UInt32 {
+            var status = stat()
+            return stat(path, &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : 0
+        }
+        ownMountNamespaces = (namespace("/proc/1/ns/mnt"), namespace("/proc/self/ns/mnt"))
+    }
+
+    private func isOwn(mountNamespace: UInt32) -> Bool {
+        mountNamespace != 0 && (mountNamespace == ownMountNamespaces.host || mountNamespace == ownMountNamespaces.process)
+    }
 
     /// False: not watched by name. Otherwise `body` gets what was found, beside what was `known`, valid during the call.
     mutating func resolve(
         _ view: borrowing FileView, _ known: borrowing Resolution, _ watch: WatchSet, _ body: (borrowing Resolution) -> Void
     ) -> Bool {
+        // Most records have the object's path inside its file system.
+        if view.header.has(HV_FILE_SPELLED | HV_FILE_TARGET_SPELLED) { return resolveAny(view, known, watch, body) }
+        let action = view.action
+        guard action != HV_FILE_PARAMETER.rawValue, action != HV_FILE_MOUNT.rawValue, action != HV_FILE_UMOUNT.rawValue else {
+            return resolveAny(view, known, watch, body)
+        }
+        // From what is known of the folders alone, as most are.
+        let device = Self.device(view, known)
+        guard let own = folders.path(of: view.inner, device: device, generation: generation, in: pathRoom) else {
+            return resolveAny(view, known, watch, body)
+        }
+        var resolution = copy known
+        resolution.path = own.path
+        if action == HV_FILE_RENAME.rawValue || action == HV_FILE_LINK.rawValue {
+            guard action == HV_FILE_RENAME.rawValue, view.object.mode & S_IFMT != S_IFDIR, view.object.links <= 1,
+                let new = folders.path(of: view.targetInner, device: device, generation: generation, in: targetRoom), !new.matters
+            else { return resolveAny(view, known, watch, body) }
+            resolution.targetPath = new.path
+        }
+        guard !own.matters, !isUndecided(view, watch) else { return resolveAny(view, known, watch, body) }
+        body(resolution)
+        return true
+    }
+
+    private static func device(_ view: borrowing FileView, _ known: borrowing Resolution) -> UInt32 {
+        // What is to be made (a directory, a link) has no object before it is there.
+        let own = view.object.device != 0 ? view.object.device : known.object.device
+        return own != 0 ? own : view.directoryDevice
+    }
+
+    /// The kernel decided by an inode of its own; by a parent's, by a pattern's folder, or not at all, the name decides.
+    private func isUndecided(_ view: borrowing FileView, _ watch: WatchSet) -> Bool {
+        view.watch == 0 && !view.header.has(HV_FILE_CANARY) || view.header.has(HV_FILE_REFINE) || watch.isRefined(entry: view.watch)
+    }
+
+    /// The same of any file record, by paths that the watch set can look at.
+    @inline(never)
+    private mutating func resolveAny(
+        _ view: borrowing FileView, _ known: borrowing Resolution, _ watch: WatchSet, _ body: (borrowing Resolution) -> Void
+    ) -> Bool {
         let header = view.header
         let spelled = Int32(header.flags) & HV_FILE_SPELLED != 0
         // A name as a container spells it says nothing of the host's files, unless the kernel settled it by the directory.
-        if spelled && view.watch == 0 && !ownMountNamespaces.contains(view.actor.mountNamespace) { return false }
+        let inOwnNamespace = isOwn(mountNamespace: view.actor.mountNamespace)
+        if spelled && view.watch == 0 && !inOwnNamespace { return false }
         path.removeAll(keepingCapacity: true)
         target.removeAll(keepingCapacity: true)
         flags = []
         targetFlags = []
-        // What is to be made (a directory, a link) has no object before it is there.
-        let own = view.object.device != 0 ? view.object.device : known.object.device
-        let device = own != 0 ? own : view.directoryDevice
-        let inOwnNamespace = ownMountNamespaces.contains(view.actor.mountNamespace)
+        let device = Self.device(view, known)
         let mounts = view.action == HV_FILE_MOUNT.rawValue || view.action == HV_FILE_UMOUNT.rawValue
         // Whether the watch set has to hear of it.
         var matters = true
@@ -66,9 +117,7 @@ struct PathResolver {
             matters = matters || view.action == HV_FILE_LINK.rawValue || view.object.mode & S_IFMT == S_IFDIR || view.object.links > 1
         }
         if matters { watch.note(action: view.action, path: path, target: target, object: view.object, process: view.actor.pid) }
-        // The kernel decided by an inode of its own; by a parent's, by a pattern's folder, or not at all, the name decides.
-        let undecided = view.watch == 0 && Int32(header.flags) & HV_FILE_CANARY == 0
-        if undecided || Int32(header.flags) & HV_FILE_REFINE != 0 || watch.isRefined(entry: view.watch) {
+        if isUndecided(view, watch) {
             guard
                 watch.wants(path, action: view.action) || hasTarget && watch.wants(target, action: view.action)
                     || mounts && inOwnNamespace && watch.isOnTheWay(path)

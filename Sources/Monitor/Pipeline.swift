@@ -9,21 +9,15 @@ final class Pipeline {
     let probes: Probes
     let watch: WatchSet?
     private var drain: OrderedDrain
-    private var losses: LossTracker
+    private var handler: RecordHandler
     private var misses = MissTracker()
-    private var joiner = Joiner()
-    private var resolver = PathResolver()
-    private(set) var sink: EventSink
     private let window: UInt64
     private let reorderWindow: UInt64
     /// Set while the canary acts: its events are taken out of the stream.
     var canary: Canary?
 
-    private(set) var events: UInt64 = 0
-    private(set) var lost: UInt64 = 0
-    private var malformed: UInt64 = 0
+    private var toldLost: UInt64 = 0
     private var saidBusy = false
-    private var now: UInt64 = 0
     private var accountsAt: UInt64 = 0
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
@@ -50,8 +44,9 @@ final class Pipeline {
             let size = index == 0 ? probes.demand.prioritySize : probes.demand.bulkSize
             drain.add(try probes.maps.reader(ring: index, size: size))
         }
-        losses = LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow)
-        self.sink = sink
+        handler = RecordHandler(
+            losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow), sink: sink,
+            watch: watch)
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
         saidProblems = Set(watch?.problems.map(\.path) ?? [])
@@ -64,24 +59,21 @@ final class Pipeline {
     func step(flush: Bool = false) -> (records: Int, waiting: Bool, more: Bool) {
         var records = 0
         var more = false
-        sink.refreshClock()
+        handler.output.refresh()
         for _ in 0..<Self.rounds {
-            now = Clock.boot
-            let summary = drain.drain(now: now, window: drain.isPressed ? 0 : window, budget: Self.budget, flush: flush) { record, ring in
-                handle(record, ring)
-            }
+            let summary = Self.take(&drain, &handler, window: drain.isPressed ? 0 : window, flush: flush, canary)
             records += summary.records
             if summary.records > 0 { recordsSinceAccounts = true }
             note(summary)
-            more = summary.moreWork && sink.failure == nil
+            more = summary.moreWork && failure == nil
             guard more else { break }
             // What came out is on its way before more is taken: output lags by one budget at most.
-            sink.flush()
+            self.flush()
             keepAccounts(force: false)
         }
         keepAccounts(force: flush)
         keepWatch()
-        sink.flush()
+        self.flush()
         return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
 
@@ -91,71 +83,43 @@ final class Pipeline {
         for _ in 0..<64 where step(flush: true).more {}
         // Once more: what was skipped is set against what was taken over since.
         keepAccounts(force: true)
-        joiner.expire(before: .max) { emit($0, $1) }
+        handler.expire(before: .max)
         reconcile()
-        for loss in losses.finish() { tell(loss) }
-        sink.flush()
+        for loss in handler.losses.finish() { tell(loss) }
+        flush()
+    }
+
+    /// One drain. The drain and what it hands to are lent as wholes, for the time of it.
+    private static func take(_ drain: inout OrderedDrain, _ handler: inout RecordHandler, window: UInt64, flush: Bool, _ canary: Canary?)
+        -> OrderedDrainSummary
+    {
+        let now = Clock.boot
+        handler.now = now
+        return drain.drain(now: now, window: window, budget: budget, flush: flush) { record, ring in
+            handler.handle(record, ring: ring, canary: canary)
+        }
     }
 
     func say(_ detail: MonitorEvent.Detail) {
-        if case .lost(let loss) = detail { lost += loss.count ?? 0 }
-        sink.write(detail, time: Clock.boot)
+        if case .lost(let loss) = detail { toldLost += loss.count ?? 0 }
+        handler.output.sink.write(detail, time: Clock.boot)
     }
 
-    func flush() { sink.flush() }
+    func flush() { handler.output.sink.flush() }
 
     /// The errno that ended the output.
-    var failure: Int32? { sink.failure }
+    var failure: Int32? { handler.output.sink.failure }
 
-    // MARK: records
+    var events: UInt64 { handler.output.events }
 
-    private func handle(_ record: RawSpan, _ ring: Int) {
-        guard let header = HeaderView(record) else { return }
-        switch losses.observe(ring: ring, cpu: Int(header.cpu), sequence: header.sequence, time: header.time, now: now) {
-        case .duplicate, .implausible:
-            malformed += 1
-            return
-        case .recovered: lost -= min(lost, 1)
-        case .inOrder, .afterGap, .late: break
-        }
-        if let canary, canary.takes(record) { return }
-        switch UInt32(header.kind) {
-        case HV_KIND_RESULT.rawValue:
-            guard let result = ResultView(record) else { return }
-            joiner.complete(result) { emit($0, $1) }
-        case HV_KIND_FILE.rawValue:
-            guard let view = FileView(record) else { return }
-            if Int32(header.flags) & HV_FILE_PENDING != 0,
-                joiner.hold(.init(operation: view.operation, thread: view.actor.tid), record, now: now)
-            {
-                return
-            }
-            emit(record, Resolution())
-        default: emit(record, Resolution())
-        }
-    }
-
-    /// - Parameter known: of the operation's result, where that came in a record of its own.
-    private func emit(_ record: RawSpan, _ known: borrowing Resolution) {
-        if let view = FileView(record) {
-            guard let watch else { return }
-            _ = resolver.resolve(view, known, watch) { if sink.write(record, $0) { events += 1 } }
-            return
-        }
-        var made = false
-        if let view = ModuleView(record) {
-            resolver.resolve(view) { made = sink.write(record, $0) }
-        } else {
-            made = sink.write(record, Resolution())
-        }
-        if made { events += 1 }
-    }
+    /// What was told as lost, without what came after all.
+    var lost: UInt64 { toldLost - min(toldLost, handler.recovered) }
 
     // MARK: accounts
 
     private func note(_ summary: OrderedDrainSummary) {
         if summary.malformed > 0 || summary.corruptBytes > 0 {
-            malformed += UInt64(summary.malformed)
+            handler.malformed += UInt64(summary.malformed)
             say(
                 .degraded(
                     subject: "rings", reason: "\(summary.malformed) malformed records and \(summary.corruptBytes) unreadable bytes were skipped"))
@@ -176,7 +140,7 @@ final class Pipeline {
         recordsSinceAccounts = false
         reconcile()
         for ring in 0..<drain.ringCount {
-            for loss in losses.expire(ring: ring, drainedTo: drain.drainedTo(ring: ring)) { tell(loss) }
+            for loss in handler.losses.expire(ring: ring, drainedTo: drain.drainedTo(ring: ring)) { tell(loss) }
         }
         probes.misses { program, count in
             guard let miss = misses.update(program: program.id, misses: count, now: time) else { return }
@@ -190,7 +154,7 @@ final class Pipeline {
                                 + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
             }
         }
-        if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, $1) } }
+        if time > Self.resultWait { handler.expire(before: time - Self.resultWait) }
     }
 
     /// Brings the watch set in line with what names lead to now, where that has changed.
@@ -215,7 +179,7 @@ final class Pipeline {
         for ring in 0..<drain.ringCount {
             for cpu in 0..<probes.cpus {
                 let counter = probes.maps.counter(ring: ring, cpu: cpu)
-                if counter.sequence > 0 { losses.reconcile(ring: ring, cpu: cpu, counter: counter, now: time) }
+                if counter.sequence > 0 { handler.losses.reconcile(ring: ring, cpu: cpu, counter: counter, now: time) }
             }
         }
     }

@@ -95,6 +95,16 @@ public struct LossTracker: Sendable {
         var lostTold: UInt64 = 0
         var shared = false
 
+        /// Counts the record whose number is the next; false where another one is.
+        @inlinable @inline(__always)
+        mutating func follow(_ sequence: UInt64, _ time: UInt64) -> Bool {
+            guard next == sequence else { return false }
+            next = sequence &+ 1
+            self.time = time
+            received &+= 1
+            return true
+        }
+
         var open: UInt64 { gaps.count + (max(taken, next) - next) }
     }
 
@@ -134,12 +144,7 @@ public struct LossTracker: Sendable {
     public mutating func observe(ring: Int, cpu: Int, sequence: UInt64, time: UInt64, now: UInt64) -> SequenceObservation {
         guard ring >= 0 && ring < rings && cpu >= 0 && cpu < cpus else { return .implausible }
         let stream = ring &* cpus &+ cpu
-        if streams[stream].next == sequence {
-            streams[stream].next = sequence &+ 1
-            streams[stream].time = time
-            streams[stream].received &+= 1
-            return .inOrder
-        }
+        if streams[stream].follow(sequence, time) { return .inOrder }
         return observeOutOfOrder(stream, sequence, time, now)
     }
 

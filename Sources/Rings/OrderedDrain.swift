@@ -258,7 +258,7 @@ public struct OrderedDrain: ~Copyable {
         var newest = runs[ring].newest
         var noted = runs[ring].noted
         let enough = runs[ring].bytesLeft
-        var horizon = noted >= enough ? Self.sum(notes[first].time, window) : .max
+        var horizon = noted >= enough ? Self.sum(time(filling: enough, from: first, to: end), window) : .max
         runs[ring].read = false
         var steps = 0
         steps: while end < limit && steps < notesPerRing && newest < horizon {
@@ -303,6 +303,18 @@ public struct OrderedDrain: ~Copyable {
         runs[ring].end = end
         runs[ring].newest = newest
         runs[ring].noted = noted
+    }
+
+    /// The time of the noted record with which this many bytes are handed out.
+    private func time(filling bytes: Int, from first: Int, to end: Int) -> UInt64 {
+        var left = bytes
+        var place = first
+        while place &+ 1 < end {
+            left &-= (notes[place].byteCount &+ 15) & ~7
+            if left <= 0 { break }
+            place &+= 1
+        }
+        return notes[place].time
     }
 
     private static func sum(_ time: UInt64, _ duration: UInt64) -> UInt64 {

@@ -40,6 +40,8 @@ struct NumberTests {
         #expect(written { $0.octal(0o100007) } == "0007")
         #expect(written { $0.device(8 << 20 | 1) } == "8:1")
         #expect(written { $0.device(.max) } == "4095:1048575")
+        for value in Array(0...1200) + [UInt32.max] where written({ $0.small(value) }) != String(value) { Issue.record("\(value)") }
+        #expect(written { $0.owner(0) } == "\"0\"" && written { $0.owner(65534) } == "\"65534\"")
         #expect(written { $0.long(.max) } == "9223372036854775807")
         #expect(written { $0.quoted(UInt64.max) } == "\"18446744073709551615\"")
     }
@@ -85,6 +87,19 @@ struct NumberTests {
             strftime(&expected, 64, "%Y-%m-%dT%H:%M:%S", &parts)
             let date = expected.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
             if text != "\(date).000000007Z" { Issue.record("\(text) is not \(date)") }
+        }
+    }
+
+    /// Seconds that take each other's places, against a writer that has seen nothing.
+    @Test func cachedSeconds() {
+        var generator = SeededGenerator(seed: 3)
+        var writer = TimestampWriter()
+        for _ in 0..<20000 {
+            let second = Int64.random(in: -3...6, using: &generator) + [0, 86_396, 1_709_208_000, -86_400].randomElement(using: &generator)!
+            let nanoseconds = second * 1_000_000_000 + [0, 1, 99_999_999, 100_000_000, 999_999_999].randomElement(using: &generator)!
+            var fresh = TimestampWriter()
+            let text = written { writer.write(nanoseconds: nanoseconds, &$0) }
+            if text != written({ fresh.write(nanoseconds: nanoseconds, &$0) }) { Issue.record("\(nanoseconds) as \(text)") }
         }
     }
 

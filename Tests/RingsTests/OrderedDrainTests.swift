@@ -56,6 +56,23 @@ import Testing
         #expect(seen == [100, 150, 600, 700] && ring.consumed == ring.produced)
     }
 
+    /// More bytes in a window than a budget has: each drain hands out a whole budget all the same.
+    @Test func denseBacklog() {
+        let ring = SimulatedRing(size: 1 << 16)
+        let written = 1000
+        for time in 0..<written { ring.write(record(time: 1_000_000 + UInt64(time))) }
+        var drain = Self.drain(of: [ring])
+        let budget = DrainBudget(bytes: 50 * 40)
+        var seen: [UInt64] = []
+        var rounds = 0
+        while rounds < written {
+            rounds += 1
+            if !drain.drain(now: 2_000_000, window: 400, budget: budget, { seen.append(header($0).time); _ = $1 }).moreWork { break }
+        }
+        #expect(seen == (0..<written).map { 1_000_000 + UInt64($0) })
+        #expect(rounds <= written / 50 + 2)
+    }
+
     /// Everything in `now`'s past is older than the window when there is no window yet.
     @Test func windowLongerThanTheClock() {
         let ring = SimulatedRing(size: 4096)

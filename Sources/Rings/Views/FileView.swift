@@ -59,6 +59,10 @@ public struct FileView: ~Escapable {
     @inlinable @inline(__always) @_lifetime(copy self)
     public func string(_ slot: hv_file_string) -> RawSpan { bytes.string(Int(slot.rawValue), of: hv_file.self, at: Self.slots) }
 
+    /// Bytes of a string, for those who only want to know whether there is one.
+    @inlinable @inline(__always)
+    public func byteCount(of slot: hv_file_string) -> Int { Int(bytes.stringSlot(Int(slot.rawValue), at: Self.slots).length) }
+
     @inlinable @inline(__always)
     public func flags(of slot: hv_file_string) -> StringFlags { bytes.stringFlags(Int(slot.rawValue), at: Self.slots) }
 }
