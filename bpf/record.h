@@ -333,6 +333,7 @@ enum hv_shifting {
 	HV_AT_VFS_MKNOD,
 	HV_AT_VFS_CREATE,
 	HV_AT_VFS_UNLINK,
+	HV_AT_CAPABLE,     /* capable_wrt_inode_uidgid: its inode in place of a dentry */
 	HV_AT_MAX = 20,
 };
 
@@ -363,6 +364,7 @@ struct hv_settings {
 #define HV_OPERATION_FLAGS 256
 #define HV_OPERATION_MAP 512
 #define HV_OPERATION_MOUNT 1024
+#define HV_OPERATION_REFUSED 2048 /* opens for writing that are refused */
 
 #define HV_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": update the size here and in KernelABITests")
 HV_ASSERT_SIZE(struct hv_header, 32);

@@ -14,6 +14,10 @@ extension Hook {
             family: .file, promise: "file write", kind: "file", alternatives: changeSets,
             operation: UInt32(HV_OPERATION_WRITE), canary: .fileWrite, without: "writes are not seen"),
         Hook(
+            family: .file, promise: "refused open for writing", kind: "file",
+            alternatives: [[Program(name: "file_refused_open", target: .function("capable_wrt_inode_uidgid"))]],
+            operation: UInt32(HV_OPERATION_REFUSED), without: "opens for writing that are refused are not seen"),
+        Hook(
             family: .file, promise: "close after a write", kind: "file",
             alternatives: [
                 [Program(name: "file_close_lsm", target: .lsm("file_release"))],
@@ -170,5 +174,6 @@ extension Hook {
         (HV_AT_VFS_REMOVE_ACL, "vfs_remove_acl"), (HV_AT_FILEATTR, "vfs_fileattr_set"), (HV_AT_VFS_LINK, "vfs_link"),
         (HV_AT_VFS_SYMLINK, "vfs_symlink"), (HV_AT_VFS_MKDIR, "vfs_mkdir"), (HV_AT_VFS_RMDIR, "vfs_rmdir"), (HV_AT_VFS_MKNOD, "vfs_mknod"),
         (HV_AT_VFS_CREATE, "vfs_create"), (HV_AT_VFS_UNLINK, "vfs_unlink"),
+        (HV_AT_CAPABLE, "capable_wrt_inode_uidgid"),
     ]
 }

@@ -119,7 +119,7 @@ package final class Probes {
     /// Handles of a set in the kernel's table (HV_WAYS, bpf/lib/handles.h).
     static let handleWays = 4
 
-    /// Where the functions of `hv_shifting` have their dentry and their result.
+    /// Where the functions of `hv_shifting` have their dentry (or inode) and their result.
     ///
     /// - Parameter lsm: LSM hooks that are used. Their arguments have not always been those of the function that calls them.
     private static func shift(_ settings: inout hv_settings, _ types: KernelTypes, lsm: Set<String>) {
@@ -127,8 +127,9 @@ package final class Probes {
             withUnsafeMutableBytes(of: &settings.result_at) { results in
                 for (index, function) in Hook.shifting {
                     let hook = function.hasPrefix("security_") ? String(function.dropFirst("security_".count)) : ""
-                    let found = types.arguments(of: lsm.contains(hook) ? "bpf_lsm_" + hook : function)
-                    dentries[Int(index.rawValue)] = found?.dentry ?? 255
+                    let found = types.arguments(
+                        of: lsm.contains(hook) ? "bpf_lsm_" + hook : function, pointingTo: index == HV_AT_CAPABLE ? "inode" : "dentry")
+                    dentries[Int(index.rawValue)] = found?.place ?? 255
                     results[Int(index.rawValue)] = found?.count ?? 255
                 }
             }
@@ -188,7 +189,8 @@ package final class Probes {
                 settings.unstamped_tmpfs = choices.contains { $0.report.targets == ["file_update_time"] } ? 1 : 0
                 let open = zip(hooks, choices).filter { $0.1.report.style == nil }
                 let operations = open.reduce(0) { $0 | $1.0.operation }
-                if operations != 0 && demand.backend != .fentry {
+                // Refused opens alone are not worth a hook on every system call.
+                if operations & ~UInt32(HV_OPERATION_REFUSED) != 0 && demand.backend != .fentry {
                     let (fallback, refusals) = chooser.fileTracepoints(operations, banned: banned)
                     if refusals.isEmpty {
                         settings.file_operations = operations

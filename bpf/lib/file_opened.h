@@ -69,7 +69,7 @@ __noinline int opened(__u64 registers, __u32 key, int result)
 	if (result < 0) {
 		if (result != -EACCES && result != -EPERM && result != -EROFS && result != -ETXTBSY)
 			return 0;
-		if (!(settings.file_operations & HV_OPERATION_WRITE) || !file_call(key)->name)
+		if (!(settings.file_operations & HV_OPERATION_REFUSED) || !file_call(key)->name)
 			return 0;
 		return 1;
 	}

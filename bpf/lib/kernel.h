@@ -212,6 +212,7 @@ struct fdtable {
 };
 struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
+struct nameidata { struct path path; };
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 	struct file *exe_file;
@@ -262,6 +263,7 @@ struct task_struct {
 	kuid_t loginuid;
 	unsigned int sessionid;
 	struct css_set *cgroups;
+	struct nameidata *nameidata;
 };
 
 struct linux_binprm {
