@@ -13,6 +13,7 @@
 #include "spelled.h"
 #include "stores.h"
 #include "refused.h"
+#include "detail.h"
 
 /*
  * int security_file_open(struct file *file) -- security/security.c

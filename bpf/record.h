@@ -138,7 +138,7 @@ struct hv_exit {
 
 enum hv_file_action {
 	HV_FILE_CREATE = 1,
-	HV_FILE_WRITE = 2,       /* the first change through a handle, or the totals (HV_FILE_CLOSED); value: bytes, value_2: offset, with files.detail */
+	HV_FILE_WRITE = 2,       /* the first change through a handle, or the totals (HV_FILE_CLOSED); with HV_FILE_BYTES value: bytes so far; with HV_FILE_OFFSET too: those of one write at value_2 */
 	HV_FILE_RENAME = 3,
 	HV_FILE_DELETE = 4,
 	HV_FILE_TRUNCATE = 5,    /* value: the new size, all ones where it is not known (hv_result may) */
@@ -180,6 +180,8 @@ enum hv_mount {
 #define HV_FILE_REFINE 128   /* the watch entry that hit is the parent of names that user space must compare */
 #define HV_FILE_CANARY 256   /* under the canary's own watch entry */
 #define HV_FILE_EVICTED 512  /* write: totals so far of a handle that made room for another in the table */
+#define HV_FILE_BYTES 1024   /* write: value is bytes that were written by calls that tell how many */
+#define HV_FILE_OFFSET 2048  /* write: value_2 is where they begin */
 
 /* hv_file.via: ways in which something was written, so far. */
 #define HV_VIA_WRITE 1       /* write(2) and its like */
@@ -349,9 +351,16 @@ struct hv_settings {
 	__u32 module_hints;    /* the file family's open hook remembers *.ko* for the module family */
 	__u32 handle_mask;     /* sets of the table of handles, a power of two, less one */
 	__u32 unstamped_tmpfs; /* fallocate sets no time stamps on tmpfs (5.10) */
+	__u32 detail;          /* HV_DETAIL_* */
+	__u32 reserved;
 	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
 	__u8 result_at[HV_AT_MAX];
 };
+
+/* files.detail */
+#define HV_DETAIL_SUMMARY 0
+#define HV_DETAIL_BYTES 1
+#define HV_DETAIL_EVERY_WRITE 2
 
 #define HV_OPERATION_CREATE 1
 #define HV_OPERATION_WRITE 2
@@ -365,6 +374,7 @@ struct hv_settings {
 #define HV_OPERATION_MAP 512
 #define HV_OPERATION_MOUNT 1024
 #define HV_OPERATION_REFUSED 2048 /* opens for writing that are refused */
+#define HV_OPERATION_DETAIL 4096  /* bytes of writes */
 
 #define HV_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": update the size here and in KernelABITests")
 HV_ASSERT_SIZE(struct hv_header, 32);
@@ -382,7 +392,7 @@ HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 48 + 40);
+HV_ASSERT_SIZE(struct hv_settings, 56 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

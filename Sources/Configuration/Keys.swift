@@ -56,6 +56,14 @@ package struct Keys: Sendable {
         A handle that stays open and goes on writing gives at most one event in this time, after the first.
         """)
 
+    package let filesDetail = Key(
+        "files.detail", .word(), default: FilesDetail.summary,
+        """
+        How closely writes are told. summary: the first change through a handle, and the totals at its close; bytes: these with the bytes written so far; \
+        every-write: each write call as an event of its own, with its bytes and where in the file they lie, beside the totals. The finer two attach more \
+        hooks, which every write of the machine pays for.
+        """)
+
     // MARK: rings
 
     package let ringsBulkSize = Key(
@@ -126,6 +134,10 @@ package struct Keys: Sendable {
 package enum CaptureKind: String, CaseIterable, Sendable { case exec, file, module }
 package enum Backend: String, CaseIterable, Sendable { case auto, fentry, tracepoint }
 package enum ProcessAction: String, CaseIterable, Sendable { case exec, fork, exit }
+package enum FilesDetail: String, CaseIterable, Sendable {
+    case summary, bytes
+    case everyWrite = "every-write"
+}
 package enum FailedExecs: String, CaseIterable, Sendable { case none, known, all }
 
 extension Keys {

@@ -35,6 +35,12 @@ extension Demand {
         handles = settings.limitsHandles
         verdicts = settings.limitsVerdicts
         reportEvery = settings.filesReportEvery.nanoseconds
+        detail =
+            switch settings.filesDetail {
+            case .summary: .summary
+            case .bytes: .bytes
+            case .everyWrite: .everyWrite
+            }
     }
 }
 

@@ -120,6 +120,23 @@ extension Hook {
         return [[updateTimeFlags], [updateTime, modifiedFlags], [updateTime, modified, kiocb], [updateTime]]
     }()
 
+    /// How much a write wrote, and where (`files.detail`): the ends of the calls that write. Writes of the whole machine pay for it.
+    static let fileDetail = Hook(
+        family: .file, promise: "bytes of writes", kind: "file",
+        alternatives: [
+            [
+                Program(name: "file_bytes_write", target: .function("vfs_write")),
+                Program(name: "file_bytes_writev", target: .function("vfs_writev")),
+                Program(name: "file_bytes_iter", target: .function("vfs_iter_write")),
+                Program(name: "file_bytes_splice", target: .function("iter_file_splice_write")),
+                Program(name: "file_bytes_copy", target: .function("vfs_copy_file_range")),
+                Program(name: "file_bytes_ring", target: .function("kiocb_done"), optional: true),
+                Program(name: "file_bytes_ring_later", target: .function("io_complete_rw"), optional: true),
+                Program(name: "file_bytes_aio", target: .function("aio_complete_rw"), optional: true),
+            ]
+        ],
+        operation: UInt32(HV_OPERATION_DETAIL), without: "writes are told without their bytes, as with files.detail: summary")
+
     /// What overlayfs does to its layers, and nfsd; attached only while a watched tree holds a layer or nfsd runs.
     static let fileLayers = Hook(
         family: .file, promise: "layers of overlays, nfsd", kind: "file",

@@ -6,6 +6,8 @@ private import KernelABI
 package struct Demand: Sendable {
     package enum Backend: Sendable { case automatic, fentry, tracepoint }
     package enum FailedExecs: UInt32, Sendable { case none, known, all }
+    /// How closely writes are told (HV_DETAIL_*).
+    package enum Detail: UInt32, Sendable { case summary, bytes, everyWrite }
 
     package var families: Set<Family> = Set(Family.allCases)
     package var backend = Backend.automatic
@@ -20,6 +22,7 @@ package struct Demand: Sendable {
     package var handles = 16384
     package var verdicts = 16384
     package var reportEvery: UInt64 = 30_000_000_000
+    package var detail = Detail.summary
     /// Why LSM programs are not to be used, where it is known that they don't fire.
     package var lsmRefusal: String?
 
@@ -153,7 +156,7 @@ package final class Probes {
         switch family {
         case .exec:
             Hook.exec + (demand.failedExecs == .none ? [] : [Hook.failedExec]) + (demand.forks ? [Hook.fork] : []) + (demand.exits ? [Hook.exit] : [])
-        case .file: Hook.file
+        case .file: Hook.file + (demand.detail == .summary ? [] : [Hook.fileDetail])
         case .module: Hook.module
         }
     }
@@ -208,6 +211,10 @@ package final class Probes {
                         programs += choice.programs
                         choices.append(choice)
                     }
+                }
+                // Without it the first event of a handle must not wait for its bytes.
+                if choices.contains(where: { $0.report.promise == Hook.fileDetail.promise && $0.report.style != nil }) {
+                    settings.detail = demand.detail.rawValue
                 }
                 if !programs.isEmpty { programs.append(Hook.fileIdentities) }
                 waiting = [Hook.filePermission, Hook.fileLayers].map { hook in

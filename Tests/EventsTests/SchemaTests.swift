@@ -100,7 +100,7 @@ enum Samples {
             ),
             (
                 .write, "write of many ways",
-                Records.file(flags: HV_FILE_OPEN | HV_FILE_EVICTED) {
+                Records.file(flags: HV_FILE_OPEN | HV_FILE_EVICTED | HV_FILE_BYTES | HV_FILE_OFFSET) {
                     ($0.via, $0.value, $0.value_2) = (UInt32(HV_VIA_WRITE | HV_VIA_MMAP | HV_VIA_COPY), 4096, 1 << 40)
                 }
             ),

@@ -32,6 +32,9 @@ struct handle {
 	__u32 watch, policy;
 	__u32 flags;    /* HV_FILE_IO_URING */
 	__u32 layer;    /* not 0: the watch set decided by the layer's name, not the overlay's */
+	__u32 waits;    /* files.detail: the first event waits for the bytes of its write */
+	__u32 reserved;
+	__u64 bytes;    /* written so far by calls that tell how many */
 	struct hv_actor actor;
 };
 struct handle_set {
@@ -158,6 +161,7 @@ static __noinline int write_report(struct file *file, struct handle *handle, __u
 	record->operations = handle->operations;
 	record->size_before = handle->size_before;
 	record->via = handle->via;
+	record->value = handle->bytes;
 	record->first = handle->first;
 	record->last = handle->first;
 	/* How long a tick is, these two clocks tell. */
@@ -294,11 +298,13 @@ static __noinline int handle_first(struct file *file, __u64 word, __u32 call, bo
 	handle->flags = handle->actor.task_flags & PF_IO_WORKER ? HV_FILE_IO_URING : 0;
 	handle->via = via_of_call(call, handle->actor.task_flags);
 	handle->layer = file_is_layered(file) && watch_hit(judge_layer(BPF_CORE_READ(file, f_inode), BPF_CORE_READ(file, f_path.dentry)));
+	handle->bytes = 0;
+	handle->waits = settings.detail && handle->via & (HV_VIA_WRITE | HV_VIA_SENDFILE | HV_VIA_SPLICE | HV_VIA_COPY);
 	/* From here on others find it. */
 	*(volatile __u64 *)&handle->file = (__u64)file;
 	if (settings.file_operations & HV_OPERATION_CLOSE)
 		bpf_map_update_elem(&hv_writers, &claim.pid, &claim.pid, BPF_ANY);
-	return write_report(file, handle, HV_FILE_OPEN);
+	return handle->waits ? 0 : write_report(file, handle, HV_FILE_OPEN);
 }
 
 /* What a change of a known handle seldom needs: another way of writing, another tick of the clock. */

@@ -202,6 +202,7 @@ struct file {
 	file_ref_t f_ref;
 	unsigned int f_mode;
 	unsigned int f_flags;
+	s64 f_pos;
 	struct inode *f_inode;
 	struct path f_path;
 	struct cred *f_cred;
@@ -218,7 +219,11 @@ struct mm_struct {
 	struct file *exe_file;
 };
 struct backing_file { struct path user_path; }; /* fs/file_table.c, 6.7: starts with the struct file */
-struct kiocb { struct file *ki_filp; };
+struct kiocb {
+	struct file *ki_filp;
+	s64 ki_pos;
+	int ki_flags;
+};
 struct renamedata {
 	struct dentry *old_parent, *new_parent; /* 6.17 */
 	struct dentry *old_dentry, *new_dentry;

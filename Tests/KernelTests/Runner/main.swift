@@ -8,6 +8,7 @@ import Glibc
 ///
 /// Prints `ok NAME`, `not ok NAME: why` or `skip NAME: reason` for each check and a line with the sums; exits with 1 if any failed.
 let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
+    ("detail", runDetail),
     ("errors", runErrors),
     ("exec", runExec),
     ("spawn", runSpawn),
