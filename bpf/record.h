@@ -283,6 +283,14 @@ struct hv_counter {
 	__u64 sequence;   /* next number; all below were taken */
 	__u64 dropped[HV_KINDS_MAX]; /* numbers taken and not in the ring, by kind: it was full, or no scratch was free */
 	__u64 no_scratch; /* those of them for which no scratch was free */
+	__u64 throttled;  /* events that have no number: see hv_tenant */
+};
+
+/* What is kept of a cgroup that causes events, by its id (limits.tenant_rate). */
+struct hv_tenant {
+	__u64 full_at; /* when all its tokens will be back; CLOCK_BOOTTIME, ns */
+	__u64 last;    /* when an event was last suppressed */
+	__u64 suppressed[HV_KINDS_MAX]; /* by kind; they took no number */
 };
 
 /* Key of watch entries and verdicts: an inode for as long as it lives. */
@@ -353,6 +361,8 @@ struct hv_settings {
 	__u32 unstamped_tmpfs; /* fallocate sets no time stamps on tmpfs (5.10) */
 	__u32 detail;          /* HV_DETAIL_* */
 	__u32 reserved;
+	__u64 tenant_interval; /* ns in which a cgroup may cause one event; 0: no limit */
+	__u64 tenant_burst;    /* ns: it may be ahead of that by so much, at least tenant_interval */
 	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
 	__u8 result_at[HV_AT_MAX];
 };
@@ -388,11 +398,12 @@ HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
 HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
-HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
+HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 16);
+HV_ASSERT_SIZE(struct hv_tenant, 16 + 8 * HV_KINDS_MAX);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 56 + 40);
+HV_ASSERT_SIZE(struct hv_settings, 72 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

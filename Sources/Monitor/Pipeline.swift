@@ -11,6 +11,8 @@ final class Pipeline {
     private var drain: OrderedDrain
     private var losses: LossTracker
     private var misses = MissTracker()
+    private var throttles: ThrottleTracker
+    private var throttlesAt: UInt64 = 0
     private var joiner = Joiner()
     private var resolver = PathResolver()
     private(set) var sink: EventSink
@@ -51,6 +53,7 @@ final class Pipeline {
             drain.add(try probes.maps.reader(ring: index, size: size))
         }
         losses = LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow)
+        throttles = ThrottleTracker(attached: attached)
         self.sink = sink
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
@@ -191,6 +194,10 @@ final class Pipeline {
                                 + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
             }
         }
+        if force || time >= throttlesAt + Self.idleAccountsEvery {
+            throttlesAt = time
+            tellThrottled(now: time)
+        }
         if time > Self.resultWait { joiner.expire(before: time - Self.resultWait) { emit($0, $1) } }
     }
 
@@ -218,6 +225,24 @@ final class Pipeline {
                 let counter = probes.maps.counter(ring: ring, cpu: cpu)
                 if counter.sequence > 0 { losses.reconcile(ring: ring, cpu: cpu, counter: counter, now: time) }
             }
+        }
+    }
+
+    /// What the kernel side suppressed since the last look, a loss for each cgroup and kind.
+    private func tellThrottled(now: UInt64) {
+        let throttled = probes.throttled
+        guard throttles.isDue(throttled: throttled) else { return }
+        throttles.begin(throttled: throttled, now: now)
+        probes.maps.readTenants(now: now) { cgroup, tenant in
+            for one in throttles.update(cgroup: cgroup, tenant) {
+                say(
+                    .lost(
+                        Events.Loss(
+                            count: one.count, cpu: nil, ring: nil, from: one.from, to: one.to, kinds: [RecordKinds(kind: one.kind), .throttled],
+                            cgroup: one.cgroup, reason: "cgroup \(one.cgroup) caused more events than limits.tenant_rate lets it")))
+            }
+        } forgotten: {
+            throttles.forget(cgroup: $0)
         }
     }
 

@@ -22,6 +22,10 @@ package struct Demand: Sendable {
     package var handles = 16384
     package var verdicts = 16384
     package var reportEvery: UInt64 = 30_000_000_000
+    /// ns in which a cgroup may cause one event, and by how much it may be ahead of that; 0: no limit.
+    package var tenantInterval: UInt64 = 0
+    package var tenantBurst: UInt64 = 0
+    package var tenants = 1
     package var detail = Detail.summary
     /// Why LSM programs are not to be used, where it is known that they don't fire.
     package var lsmRefusal: String?
@@ -99,7 +103,7 @@ package final class Probes {
         guard cpus > 0 else { throw .nothing("can't tell how many CPUs there are (/sys/devices/system/cpu/possible): mount /sys") }
         var code: Int32 = 0
         let types = try KernelTypes(errno: &code)
-        maps = try RingMaps(prioritySize: demand.prioritySize, bulkSize: demand.bulkSize, bulkCount: demand.bulkCount, cpus: cpus)
+        maps = try RingMaps(prioritySize: demand.prioritySize, bulkSize: demand.bulkSize, bulkCount: demand.bulkCount, cpus: cpus, tenants: demand.tenants)
         fetchingAtomics = Trial.fetchingAtomics()
         kernelHasModules = types.id(of: .tracepoint("module_load")) != nil
 
@@ -183,6 +187,8 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
+            settings.tenant_interval = demand.tenantInterval
+            settings.tenant_burst = max(demand.tenantBurst, demand.tenantInterval)
             settings.handle_mask = Self.powerOfTwo(atLeast: (demand.handles + Self.handleWays - 1) / Self.handleWays) - 1
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
             settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
@@ -315,6 +321,11 @@ package final class Probes {
     package private(set) lazy var programs: [Attached] = attached.enumerated().map {
         Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents,
             uncertain: $0.element.program.mayLoseEvents)
+    }
+
+    /// Events that the kernel side suppressed so far, of all cgroups.
+    package var throttled: UInt64 {
+        (0..<maps.rings.count).reduce(0) { sum, ring in (0..<cpus).reduce(sum) { $0 + maps.counter(ring: ring, cpu: $1).throttled } }
     }
 
     /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses). Where further programs

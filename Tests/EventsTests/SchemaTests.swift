@@ -153,6 +153,10 @@ enum Samples {
         MonitorEvent(
             time: 5, sequence: 4,
             detail: .lost(Loss(count: nil, cpu: nil, ring: nil, from: 1, to: 2, kinds: [], reason: "programs skipped"))),
+        MonitorEvent(
+            time: 6, sequence: 5,
+            detail: .lost(
+                Loss(count: 9, cpu: nil, ring: nil, from: 1, to: 2, kinds: [RecordKinds(kind: 4), .throttled], cgroup: 1 << 60, reason: "too many"))),
     ]
 
     static func encode(_ event: MonitorEvent) -> [UInt8] {

@@ -152,7 +152,7 @@ static __noinline int write_report(struct file *file, struct handle *handle, __u
 	if (!handle)
 		return 0;
 	word = (__u64)handle->watch << 32 | handle->policy;
-	slot = record_begin(HV_FILE_WRITE, word);
+	slot = record_begin_of(handle->actor.cgroup, HV_FILE_WRITE, word);
 	if (!slot)
 		return 0;
 	record = (void *)slot->record;
