@@ -11,9 +11,13 @@
 #define IOCB_WRITE (1 << 18) /* include/linux/fs.h, 5.10 */
 #define EIOCBQUEUED 529      /* include/linux/errno.h */
 
-/* Where a write began whose position has moved on to its end; all ones where there is no position. */
-static __always_inline __u64 began_at(const __s64 *position, __s64 bytes)
+/*
+ * Where a write began whose position, that argument of the function, has moved on to its end; all ones
+ * where there is no position. 5.10 lets no pointer to a number through as a typed argument.
+ */
+static __always_inline __u64 began_at(const unsigned long long *context, int argument, __s64 bytes)
 {
+	const __s64 *position = (void *)context_argument(context, argument);
 	__s64 end;
 
 	if (!position || bytes < 0 || bpf_probe_read_kernel(&end, sizeof(end), position))
@@ -23,16 +27,16 @@ static __always_inline __u64 began_at(const __s64 *position, __s64 bytes)
 
 /* ssize_t vfs_write(struct file *file, const char __user *buf, size_t count, loff_t *pos) -- fs/read_write.c */
 SEC("fexit/vfs_write")
-int BPF_PROG(file_bytes_write, struct file *file, const char *from, unsigned long count, __s64 *position, long result)
+int BPF_PROG(file_bytes_write, struct file *file, const char *from, unsigned long count, void *position, long result)
 {
-	return handle_known(file) ? file_wrote(address_number(file), result, began_at(position, result), false) : 0;
+	return handle_known(file) ? file_wrote(address_number(file), result, began_at(ctx, 3, result), false) : 0;
 }
 
 /* ssize_t vfs_writev(struct file *file, const struct iovec __user *vec, unsigned long vlen, loff_t *pos, rwf_t flags) */
 SEC("fexit/vfs_writev")
-int BPF_PROG(file_bytes_writev, struct file *file, void *parts, unsigned long number, __s64 *position, int flags, long result)
+int BPF_PROG(file_bytes_writev, struct file *file, void *parts, unsigned long number, void *position, int flags, long result)
 {
-	return handle_known(file) ? file_wrote(address_number(file), result, began_at(position, result), false) : 0;
+	return handle_known(file) ? file_wrote(address_number(file), result, began_at(ctx, 3, result), false) : 0;
 }
 
 /*
@@ -40,7 +44,7 @@ int BPF_PROG(file_bytes_writev, struct file *file, void *parts, unsigned long nu
  * another, an overlay on its layer. Before 6.8 the function below comes here too, with its own file.
  */
 SEC("fexit/vfs_iter_write")
-int BPF_PROG(file_bytes_iter, struct file *file, void *from, __s64 *position, int flags, long result)
+int BPF_PROG(file_bytes_iter, struct file *file, void *from, void *position, int flags, long result)
 {
 	__u32 way;
 
@@ -49,7 +53,7 @@ int BPF_PROG(file_bytes_iter, struct file *file, void *from, __s64 *position, in
 	way = via_of_call(current_call(), TASK_READ(current_task(), flags));
 	if (way & (HV_VIA_SENDFILE | HV_VIA_SPLICE | HV_VIA_COPY) && !file_is_layered(file))
 		return 0;
-	return file_wrote(address_number(file), result, began_at(position, result), false);
+	return file_wrote(address_number(file), result, began_at(ctx, 2, result), false);
 }
 
 /*
@@ -57,11 +61,11 @@ int BPF_PROG(file_bytes_iter, struct file *file, void *from, __s64 *position, in
  *     unsigned int flags) -- fs/splice.c: splice, sendfile, and what the next one falls back to.
  */
 SEC("fexit/iter_file_splice_write")
-int BPF_PROG(file_bytes_splice, void *pipe, struct file *file, __s64 *position, unsigned long length, unsigned int flags, long result)
+int BPF_PROG(file_bytes_splice, void *pipe, struct file *file, void *position, unsigned long length, unsigned int flags, long result)
 {
 	if (!handle_known(file) || via_of_call(current_call(), TASK_READ(current_task(), flags)) & (HV_VIA_COPY | HV_VIA_KERNEL))
 		return 0;
-	return file_wrote(address_number(file), result, began_at(position, result), false);
+	return file_wrote(address_number(file), result, began_at(ctx, 2, result), false);
 }
 
 /*

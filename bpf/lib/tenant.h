@@ -42,9 +42,10 @@ static __always_inline bool tenant_admits(struct hv_tenant *tenant)
 
 /*
  * Whether an event of this kind that a process of this cgroup causes is suppressed; if so it has
- * been counted. One that the table has no room for is not limited.
+ * been counted. One that the table has no room for is not limited. A global function, for the
+ * verifier, which walks it once.
  */
-static __noinline bool throttled(__u64 cgroup, __u32 kind)
+__noinline int throttled(__u64 cgroup, __u32 kind)
 {
 	struct hv_tenant *tenant, fresh = {};
 	struct hv_counter *counter;
