@@ -41,10 +41,13 @@ final class KernelTypes {
         return nil
     }
 
-    /// Whether a type is a pointer to a struct of that name.
+    /// Whether a type is a pointer to a struct of that name, constant or not.
     private func names(_ id: UInt32, aStruct name: String) -> Bool {
         guard let pointer = btf__type_by_id(btf, id), pointer.pointee.info >> 24 & 0x1f == 2,  // BTF_KIND_PTR
-            let pointee = btf__type_by_id(btf, pointer.pointee.type), pointee.pointee.info >> 24 & 0x1f == 4,  // BTF_KIND_STRUCT
+            var pointee = btf__type_by_id(btf, pointer.pointee.type)
+        else { return false }
+        while pointee.pointee.info >> 24 & 0x1f == 10, let inner = btf__type_by_id(btf, pointee.pointee.type) { pointee = inner }  // BTF_KIND_CONST
+        guard pointee.pointee.info >> 24 & 0x1f == 4,  // BTF_KIND_STRUCT
             let found = btf__name_by_offset(btf, pointee.pointee.name_off)
         else { return false }
         return strcmp(found, name) == 0
