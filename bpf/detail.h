@@ -41,7 +41,8 @@ int BPF_PROG(file_bytes_writev, struct file *file, void *parts, unsigned long nu
 
 /*
  * ssize_t vfs_iter_write(struct file *file, struct iov_iter *iter, loff_t *ppos, rwf_t flags): the kernel for
- * another, an overlay on its layer. Before 6.8 the function below comes here too, with its own file.
+ * another, an overlay on its layer. Before 6.8 the function for splices comes here too, with the file
+ * that it counts for itself.
  */
 SEC("fexit/vfs_iter_write")
 int BPF_PROG(file_bytes_iter, struct file *file, void *from, void *position, int flags, long result)
@@ -51,9 +52,18 @@ int BPF_PROG(file_bytes_iter, struct file *file, void *from, void *position, int
 	if (!handle_known(file))
 		return 0;
 	way = via_of_call(current_call(), TASK_READ(current_task(), flags));
-	if (way & (HV_VIA_SENDFILE | HV_VIA_SPLICE | HV_VIA_COPY) && !file_is_layered(file))
+	if (way & (HV_VIA_SENDFILE | HV_VIA_SPLICE | HV_VIA_COPY))
 		return 0;
 	return file_wrote(address_number(file), result, began_at(ctx, 2, result), false);
+}
+
+/* ssize_t vfs_iocb_iter_write(struct file *file, struct kiocb *iocb, struct iov_iter *iter): an overlay's AIO and io_uring on its layer */
+SEC("fexit/vfs_iocb_iter_write")
+int BPF_PROG(file_bytes_iocb, struct file *file, struct kiocb *request, void *from, long result)
+{
+	if (result == -EIOCBQUEUED || !handle_known(file))
+		return 0;
+	return file_wrote(address_number(file), result, result < 0 ? ~0ULL : (__u64)request->ki_pos - result, false);
 }
 
 /*

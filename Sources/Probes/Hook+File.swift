@@ -128,6 +128,7 @@ extension Hook {
                 Program(name: "file_bytes_write", target: .function("vfs_write")),
                 Program(name: "file_bytes_writev", target: .function("vfs_writev")),
                 Program(name: "file_bytes_iter", target: .function("vfs_iter_write")),
+                Program(name: "file_bytes_iocb", target: .function("vfs_iocb_iter_write")),
                 Program(name: "file_bytes_splice", target: .function("iter_file_splice_write")),
                 Program(name: "file_bytes_copy", target: .function("vfs_copy_file_range")),
                 Program(name: "file_bytes_ring", target: .function("kiocb_done"), optional: true),
