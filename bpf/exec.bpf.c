@@ -7,6 +7,7 @@
 #include "lib/ring.h"
 #include "lib/task.h"
 #include "lib/path.h"
+#include "lib/tenant.h"
 #include "lib/syscall.h"
 
 /*
@@ -204,12 +205,15 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 {
 	__u64 key = (__u64)task;
 	__u32 ring = ring_bulk();
-	struct scratch *slot = scratch_get();
+	struct scratch *slot;
 	struct exec_before *before;
 	struct hv_exec *record;
 	struct file *file;
 	__u64 start, size;
 
+	if (throttled_task(task, HV_KIND_EXEC))
+		return 0;
+	slot = scratch_get();
 	if (!slot) {
 		ring_no_scratch(ring, HV_KIND_EXEC);
 		return 0;
@@ -310,6 +314,8 @@ static __noinline int exec_failed(const char *filename, bool user, int result)
 	struct hv_exec *record;
 
 	if (result >= 0 || settings.failed_exec == 0 || (result == -ENOENT && settings.failed_exec == 1))
+		return 0;
+	if (throttled_task(current_task(), HV_KIND_EXEC))
 		return 0;
 	slot = scratch_get();
 	if (!slot) {

@@ -2,7 +2,7 @@
 /*
  * Changes of watched files, by hooks that see the object. Here: opened, written, mapped,
  * closed. names.h: names that come, go and move; attributes.h; mounts.h; layers.h: what
- * overlayfs and nfsd do below all of those; spelled.h: all of it by tracepoints.
+ * overlayfs and nfsd do below all of those; refused.h: opens; spelled.h: all of it by tracepoints.
  */
 #include "lib/handles.h"
 #include "lib/hint.h"
@@ -12,6 +12,8 @@
 #include "layers.h"
 #include "spelled.h"
 #include "stores.h"
+#include "refused.h"
+#include "detail.h"
 
 /*
  * int security_file_open(struct file *file) -- security/security.c

@@ -22,7 +22,7 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	struct scratch *slot;
 	struct hv_fork *record;
 
-	if (child->pid != child->tgid)
+	if (child->pid != child->tgid || throttled_task(parent, HV_KIND_FORK))
 		return 0;
 	slot = scratch_get();
 	if (!slot) {
@@ -65,6 +65,8 @@ static __always_inline bool on_exit(struct task_struct *task)
 	key.pid = BPF_CORE_READ(task, tgid);
 	if (bpf_map_update_elem(&hv_exiting, &key, &one, BPF_NOEXIST))
 		return false;
+	if (throttled_task(task, HV_KIND_EXIT))
+		return true;
 	slot = scratch_get();
 	if (!slot) {
 		ring_no_scratch(ring, HV_KIND_EXIT);

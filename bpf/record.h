@@ -138,7 +138,7 @@ struct hv_exit {
 
 enum hv_file_action {
 	HV_FILE_CREATE = 1,
-	HV_FILE_WRITE = 2,       /* the first change through a handle, or the totals (HV_FILE_CLOSED); value: bytes, value_2: offset, with files.detail */
+	HV_FILE_WRITE = 2,       /* the first change through a handle, or the totals (HV_FILE_CLOSED); with HV_FILE_BYTES value: bytes so far; with HV_FILE_OFFSET too: those of one write at value_2 */
 	HV_FILE_RENAME = 3,
 	HV_FILE_DELETE = 4,
 	HV_FILE_TRUNCATE = 5,    /* value: the new size, all ones where it is not known (hv_result may) */
@@ -180,6 +180,8 @@ enum hv_mount {
 #define HV_FILE_REFINE 128   /* the watch entry that hit is the parent of names that user space must compare */
 #define HV_FILE_CANARY 256   /* under the canary's own watch entry */
 #define HV_FILE_EVICTED 512  /* write: totals so far of a handle that made room for another in the table */
+#define HV_FILE_BYTES 1024   /* write: value is bytes that were written by calls that tell how many */
+#define HV_FILE_OFFSET 2048  /* write: value_2 is where they begin */
 
 /* hv_file.via: ways in which something was written, so far. */
 #define HV_VIA_WRITE 1       /* write(2) and its like */
@@ -281,6 +283,14 @@ struct hv_counter {
 	__u64 sequence;   /* next number; all below were taken */
 	__u64 dropped[HV_KINDS_MAX]; /* numbers taken and not in the ring, by kind: it was full, or no scratch was free */
 	__u64 no_scratch; /* those of them for which no scratch was free */
+	__u64 throttled;  /* events that have no number: see hv_tenant */
+};
+
+/* What is kept of a cgroup that causes events, by its id (limits.tenant_rate). */
+struct hv_tenant {
+	__u64 full_at; /* when all its tokens will be back; CLOCK_BOOTTIME, ns */
+	__u64 last;    /* when an event was last suppressed */
+	__u64 suppressed[HV_KINDS_MAX]; /* by kind; they took no number */
 };
 
 /* Key of watch entries and verdicts: an inode for as long as it lives. */
@@ -333,6 +343,7 @@ enum hv_shifting {
 	HV_AT_VFS_MKNOD,
 	HV_AT_VFS_CREATE,
 	HV_AT_VFS_UNLINK,
+	HV_AT_CAPABLE,     /* capable_wrt_inode_uidgid: its inode in place of a dentry */
 	HV_AT_MAX = 20,
 };
 
@@ -349,10 +360,17 @@ struct hv_settings {
 	__u32 handle_mask;     /* sets of the table of handles, a power of two, less one */
 	__u32 unstamped_tmpfs; /* fallocate sets no time stamps on tmpfs (5.10) */
 	__u32 folders;         /* paths of folders may be kept: the hooks that see them change are attached */
-	__u32 reserved;
+	__u32 detail;          /* HV_DETAIL_* */
+	__u64 tenant_interval; /* ns in which a cgroup may cause one event; 0: no limit */
+	__u64 tenant_burst;    /* ns: it may be ahead of that by so much, at least tenant_interval */
 	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
 	__u8 result_at[HV_AT_MAX];
 };
+
+/* files.detail */
+#define HV_DETAIL_SUMMARY 0
+#define HV_DETAIL_BYTES 1
+#define HV_DETAIL_EVERY_WRITE 2
 
 #define HV_OPERATION_CREATE 1
 #define HV_OPERATION_WRITE 2
@@ -365,6 +383,8 @@ struct hv_settings {
 #define HV_OPERATION_FLAGS 256
 #define HV_OPERATION_MAP 512
 #define HV_OPERATION_MOUNT 1024
+#define HV_OPERATION_REFUSED 2048 /* opens for writing that are refused */
+#define HV_OPERATION_DETAIL 4096  /* bytes of writes */
 
 #define HV_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type ": update the size here and in KernelABITests")
 HV_ASSERT_SIZE(struct hv_header, 32);
@@ -378,11 +398,12 @@ HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
 HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
-HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 8);
+HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 16);
+HV_ASSERT_SIZE(struct hv_tenant, 16 + 8 * HV_KINDS_MAX);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 56 + 40);
+HV_ASSERT_SIZE(struct hv_settings, 72 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

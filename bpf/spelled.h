@@ -104,7 +104,9 @@ int BPF_PROG(file_tracepoint_exit, struct pt_regs *regs, long result)
 	case CALL_WRITE:
 		if (result <= 0)
 			return 0;
-		return settings.file_operations & HV_OPERATION_WRITE ? descriptor_changed(call_argument(registers, key, call->directory), result) : 0;
+		if (settings.file_operations & HV_OPERATION_WRITE)
+			descriptor_changed(call_argument(registers, key, call->directory), result);
+		return settings.file_operations & HV_OPERATION_DETAIL ? call_wrote(registers, key, result) : 0;
 	case CALL_ALLOCATE:
 		if (result)
 			return 0;

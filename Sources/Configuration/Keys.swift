@@ -56,6 +56,14 @@ package struct Keys: Sendable {
         A handle that stays open and goes on writing gives at most one event in this time, after the first.
         """)
 
+    package let filesDetail = Key(
+        "files.detail", .word(), default: FilesDetail.summary,
+        """
+        How closely writes are told. summary: the first change through a handle, and the totals at its close; bytes: these with the bytes written so far; \
+        every-write: each write call as an event of its own, with its bytes and where in the file they lie, beside the totals. The finer two attach more \
+        hooks, which every write of the machine pays for.
+        """)
+
     // MARK: rings
 
     package let ringsBulkSize = Key(
@@ -121,11 +129,32 @@ package struct Keys: Sendable {
         Most inodes for which it is remembered whether they are watched, rounded up to a power of two. One that made room for another costs a walk up its \
         folders when it is used again.
         """)
+    package let limitsTenantRate = Key(
+        "limits.tenant_rate", .whole(0...1_000_000), default: 20_000,
+        """
+        Most events a second that one cgroup may cause, of processes and files together, before the kernel side suppresses them, so that one that floods \
+        does not cost others theirs. Suppressed events are told as lost, by cgroup and kind, to the last one. Kernel modules are never suppressed. \
+        0: no limit.
+        """)
+    package let limitsTenantBurst = Key(
+        "limits.tenant_burst", .duration(.milliseconds(100)...(.seconds(3600))), default: .seconds(2),
+        """
+        For how long a cgroup that was quiet may go on at any rate: it has the events of this time in hand.
+        """)
+    package let limitsTenants = Key(
+        "limits.tenants", .whole(1...1_000_000), default: 4_096,
+        """
+        Most cgroups whose rates are kept. When they are nearly used up those that have been quiet for a minute make room; one more is not limited.
+        """)
 }
 
 package enum CaptureKind: String, CaseIterable, Sendable { case exec, file, module }
 package enum Backend: String, CaseIterable, Sendable { case auto, fentry, tracepoint }
 package enum ProcessAction: String, CaseIterable, Sendable { case exec, fork, exit }
+package enum FilesDetail: String, CaseIterable, Sendable {
+    case summary, bytes
+    case everyWrite = "every-write"
+}
 package enum FailedExecs: String, CaseIterable, Sendable { case none, known, all }
 
 extension Keys {

@@ -14,10 +14,8 @@ extension ECSEncoder {
             cursor.put(",\"write\":{\"operations\":")
             if view.operations < 100 { cursor.small(UInt32(truncatingIfNeeded: view.operations)) } else { cursor.long(view.operations) }
             cursor.put(",")
-            if view.value != 0 || view.value2 != 0 {
-                Self.long("\"bytes\":", view.value, &cursor)
-                Self.long("\"offset\":", view.value2, &cursor)
-            }
+            if header.has(HV_FILE_BYTES) { Self.long("\"bytes\":", view.value, &cursor) }
+            if header.has(HV_FILE_OFFSET) { Self.long("\"offset\":", view.value2, &cursor) }
             Self.long("\"size_before\":", view.sizeBefore, &cursor)
             cursor.put("\"first\":\"")
             time(view.first, &cursor)

@@ -46,16 +46,19 @@ public struct Loss: Sendable {
     public var to: UInt64
     /// Of which kinds, so far as known.
     public var kinds: RecordKinds
+    /// Whose cgroup caused them, where they were suppressed for that.
+    public var cgroup: UInt64?
     /// How: the ring was full, the kernel skipped a program, ...
     public var reason: String
 
-    public init(count: UInt64?, cpu: UInt32?, ring: UInt32?, from: UInt64, to: UInt64, kinds: RecordKinds, reason: String) {
+    public init(count: UInt64?, cpu: UInt32?, ring: UInt32?, from: UInt64, to: UInt64, kinds: RecordKinds, cgroup: UInt64? = nil, reason: String) {
         self.count = count
         self.cpu = cpu
         self.ring = ring
         self.from = from
         self.to = to
         self.kinds = kinds
+        self.cgroup = cgroup
         self.reason = reason
     }
 }
@@ -66,13 +69,17 @@ public struct RecordKinds: OptionSet, Sendable {
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// None for a kind that is not known.
-    public init(kind: UInt32) { rawValue = kind < 32 ? 1 << kind : 0 }
+    public init(kind: UInt32) { rawValue = kind < 31 ? 1 << kind : 0 }
+
+    /// Beside their kind: the kernel side suppressed them (`limits.tenant_rate`).
+    public static let throttled = RecordKinds(rawValue: 1 << 31)
 
     static var names: [(RecordKinds, StaticString)] {
         [
             (Self(kind: HV_KIND_EXEC.rawValue), "exec"), (Self(kind: HV_KIND_FORK.rawValue), "fork"),
             (Self(kind: HV_KIND_EXIT.rawValue), "exit"), (Self(kind: HV_KIND_FILE.rawValue), "file"),
             (Self(kind: HV_KIND_RESULT.rawValue), "result"), (Self(kind: HV_KIND_MODULE.rawValue), "module"),
+            (.throttled, "throttled"),
         ]
     }
 }
@@ -145,6 +152,11 @@ extension ECSEncoder {
             cursor.put("\",")
         }
         cursor.closeArray()
+        if let cgroup = loss.cgroup {
+            cursor.put(",\"cgroup\":{\"id\":")
+            cursor.quoted(cgroup)
+            cursor.put("}")
+        }
         cursor.put(",\"reason\":\"")
         loss.reason.write(to: &cursor)
         cursor.put("\"}")

@@ -34,7 +34,18 @@ extension Demand {
         watches = settings.limitsWatches
         handles = settings.limitsHandles
         verdicts = settings.limitsVerdicts
+        if settings.limitsTenantRate > 0 {
+            tenantInterval = UInt64(1_000_000_000 / settings.limitsTenantRate)
+            tenantBurst = settings.limitsTenantBurst.nanoseconds
+            tenants = settings.limitsTenants
+        }
         reportEvery = settings.filesReportEvery.nanoseconds
+        detail =
+            switch settings.filesDetail {
+            case .summary: .summary
+            case .bytes: .bytes
+            case .everyWrite: .everyWrite
+            }
     }
 }
 

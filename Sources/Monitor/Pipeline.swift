@@ -11,6 +11,8 @@ final class Pipeline {
     private var drain: OrderedDrain
     private var handler: RecordHandler
     private var misses = MissTracker()
+    private var throttles: ThrottleTracker
+    private var throttlesAt: UInt64 = 0
     private let window: UInt64
     private let reorderWindow: UInt64
     /// Set while the canary acts: its events are taken out of the stream.
@@ -44,6 +46,7 @@ final class Pipeline {
             let size = index == 0 ? probes.demand.prioritySize : probes.demand.bulkSize
             drain.add(try probes.maps.reader(ring: index, size: size))
         }
+        throttles = ThrottleTracker(attached: attached)
         handler = RecordHandler(
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow), sink: sink,
             watch: watch)
@@ -154,6 +157,10 @@ final class Pipeline {
                                 + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
             }
         }
+        if force || time >= throttlesAt + Self.idleAccountsEvery {
+            throttlesAt = time
+            tellThrottled(now: time)
+        }
         if time > Self.resultWait { handler.expire(before: time - Self.resultWait) }
     }
 
@@ -181,6 +188,24 @@ final class Pipeline {
                 let counter = probes.maps.counter(ring: ring, cpu: cpu)
                 if counter.sequence > 0 { handler.losses.reconcile(ring: ring, cpu: cpu, counter: counter, now: time) }
             }
+        }
+    }
+
+    /// What the kernel side suppressed since the last look, a loss for each cgroup and kind.
+    private func tellThrottled(now: UInt64) {
+        let throttled = probes.throttled
+        guard throttles.isDue(throttled: throttled) else { return }
+        throttles.begin(throttled: throttled, now: now)
+        probes.maps.readTenants(now: now) { cgroup, tenant in
+            for one in throttles.update(cgroup: cgroup, tenant) {
+                say(
+                    .lost(
+                        Events.Loss(
+                            count: one.count, cpu: nil, ring: nil, from: one.from, to: one.to, kinds: [RecordKinds(kind: one.kind), .throttled],
+                            cgroup: one.cgroup, reason: "cgroup \(one.cgroup) caused more events than limits.tenant_rate lets it")))
+            }
+        } forgotten: {
+            throttles.forget(cgroup: $0)
         }
     }
 

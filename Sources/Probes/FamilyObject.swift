@@ -49,6 +49,7 @@ final class FamilyObject {
             switch String(cString: bpf_map__name(current)) {
             case "hv_rings": bpf_map__reuse_fd(current, maps.outer)
             case "hv_counters": bpf_map__reuse_fd(current, maps.counters)
+            case "hv_tenants": bpf_map__reuse_fd(current, maps.tenants)
             case "hv_module_hints":
                 if let hints { bpf_map__reuse_fd(current, hints) }
             case "hv_watches": bpf_map__set_max_entries(current, UInt32(sizes.watches))

@@ -14,6 +14,10 @@ extension Hook {
             family: .file, promise: "file write", kind: "file", alternatives: changeSets,
             operation: UInt32(HV_OPERATION_WRITE), canary: .fileWrite, without: "writes are not seen"),
         Hook(
+            family: .file, promise: "refused open for writing", kind: "file",
+            alternatives: [[Program(name: "file_refused_open", target: .function("capable_wrt_inode_uidgid"))]],
+            operation: UInt32(HV_OPERATION_REFUSED), without: "opens for writing that are refused are not seen"),
+        Hook(
             family: .file, promise: "close after a write", kind: "file",
             alternatives: [
                 [Program(name: "file_close_lsm", target: .lsm("file_release"))],
@@ -117,6 +121,24 @@ extension Hook {
         return [[updateTimeFlags], [updateTime, modifiedFlags], [updateTime, modified, kiocb], [updateTime]]
     }()
 
+    /// How much a write wrote, and where (`files.detail`): the ends of the calls that write. Writes of the whole machine pay for it.
+    static let fileDetail = Hook(
+        family: .file, promise: "bytes of writes", kind: "file",
+        alternatives: [
+            [
+                Program(name: "file_bytes_write", target: .function("vfs_write")),
+                Program(name: "file_bytes_writev", target: .function("vfs_writev")),
+                Program(name: "file_bytes_iter", target: .function("vfs_iter_write")),
+                Program(name: "file_bytes_iocb", target: .function("vfs_iocb_iter_write")),
+                Program(name: "file_bytes_splice", target: .function("iter_file_splice_write")),
+                Program(name: "file_bytes_copy", target: .function("vfs_copy_file_range")),
+                Program(name: "file_bytes_ring", target: .function("kiocb_done"), optional: true),
+                Program(name: "file_bytes_ring_later", target: .function("io_complete_rw"), optional: true),
+                Program(name: "file_bytes_aio", target: .function("aio_complete_rw"), optional: true),
+            ]
+        ],
+        operation: UInt32(HV_OPERATION_DETAIL), without: "writes are told without their bytes, as with files.detail: summary")
+
     /// What overlayfs does to its layers, and nfsd; attached only while a watched tree holds a layer or nfsd runs.
     static let fileLayers = Hook(
         family: .file, promise: "layers of overlays, nfsd", kind: "file",
@@ -176,5 +198,6 @@ extension Hook {
         (HV_AT_VFS_REMOVE_ACL, "vfs_remove_acl"), (HV_AT_FILEATTR, "vfs_fileattr_set"), (HV_AT_VFS_LINK, "vfs_link"),
         (HV_AT_VFS_SYMLINK, "vfs_symlink"), (HV_AT_VFS_MKDIR, "vfs_mkdir"), (HV_AT_VFS_RMDIR, "vfs_rmdir"), (HV_AT_VFS_MKNOD, "vfs_mknod"),
         (HV_AT_VFS_CREATE, "vfs_create"), (HV_AT_VFS_UNLINK, "vfs_unlink"),
+        (HV_AT_CAPABLE, "capable_wrt_inode_uidgid"),
     ]
 }

@@ -29,22 +29,25 @@ final class KernelTypes {
         return id > 0 ? UInt32(id) : nil
     }
 
-    /// How many arguments a kernel function has, and which is the first that is a `struct dentry *`; nil where there is no such
+    /// How many arguments a kernel function has, and which is the first that points to such a struct; nil where there is no such
     /// function, or no such argument.
-    func arguments(of function: String) -> (count: UInt8, dentry: UInt8)? {
+    func arguments(of function: String, pointingTo name: String) -> (count: UInt8, place: UInt8)? {
         guard let id = id(of: .function(function)), let type = btf__type_by_id(btf, id), let prototype = btf__type_by_id(btf, type.pointee.type)
         else { return nil }
         // struct btf_type is followed by vlen struct btf_param (include/uapi/linux/btf.h).
         let count = Int(prototype.pointee.info & 0xffff)
         let parameters = UnsafeRawPointer(prototype + 1).assumingMemoryBound(to: btf_param.self)
-        for index in 0..<count where names(parameters[index].type, aStruct: "dentry") { return (UInt8(count), UInt8(index)) }
+        for index in 0..<count where names(parameters[index].type, aStruct: name) { return (UInt8(count), UInt8(index)) }
         return nil
     }
 
-    /// Whether a type is a pointer to a struct of that name.
+    /// Whether a type is a pointer to a struct of that name, constant or not.
     private func names(_ id: UInt32, aStruct name: String) -> Bool {
         guard let pointer = btf__type_by_id(btf, id), pointer.pointee.info >> 24 & 0x1f == 2,  // BTF_KIND_PTR
-            let pointee = btf__type_by_id(btf, pointer.pointee.type), pointee.pointee.info >> 24 & 0x1f == 4,  // BTF_KIND_STRUCT
+            var pointee = btf__type_by_id(btf, pointer.pointee.type)
+        else { return false }
+        while pointee.pointee.info >> 24 & 0x1f == 10, let inner = btf__type_by_id(btf, pointee.pointee.type) { pointee = inner }  // BTF_KIND_CONST
+        guard pointee.pointee.info >> 24 & 0x1f == 4,  // BTF_KIND_STRUCT
             let found = btf__name_by_offset(btf, pointee.pointee.name_off)
         else { return false }
         return strcmp(found, name) == 0

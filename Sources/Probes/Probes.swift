@@ -6,6 +6,8 @@ private import KernelABI
 package struct Demand: Sendable {
     package enum Backend: Sendable { case automatic, fentry, tracepoint }
     package enum FailedExecs: UInt32, Sendable { case none, known, all }
+    /// How closely writes are told (HV_DETAIL_*).
+    package enum Detail: UInt32, Sendable { case summary, bytes, everyWrite }
 
     package var families: Set<Family> = Set(Family.allCases)
     package var backend = Backend.automatic
@@ -20,6 +22,11 @@ package struct Demand: Sendable {
     package var handles = 16384
     package var verdicts = 16384
     package var reportEvery: UInt64 = 30_000_000_000
+    /// ns in which a cgroup may cause one event, and by how much it may be ahead of that; 0: no limit.
+    package var tenantInterval: UInt64 = 0
+    package var tenantBurst: UInt64 = 0
+    package var tenants = 1
+    package var detail = Detail.summary
     /// Why LSM programs are not to be used, where it is known that they don't fire.
     package var lsmRefusal: String?
 
@@ -96,7 +103,7 @@ package final class Probes {
         guard cpus > 0 else { throw .nothing("can't tell how many CPUs there are (/sys/devices/system/cpu/possible): mount /sys") }
         var code: Int32 = 0
         let types = try KernelTypes(errno: &code)
-        maps = try RingMaps(prioritySize: demand.prioritySize, bulkSize: demand.bulkSize, bulkCount: demand.bulkCount, cpus: cpus)
+        maps = try RingMaps(prioritySize: demand.prioritySize, bulkSize: demand.bulkSize, bulkCount: demand.bulkCount, cpus: cpus, tenants: demand.tenants)
         fetchingAtomics = Trial.fetchingAtomics()
         kernelHasModules = types.id(of: .tracepoint("module_load")) != nil
 
@@ -119,7 +126,7 @@ package final class Probes {
     /// Handles of a set in the kernel's table (HV_WAYS, bpf/lib/handles.h).
     static let handleWays = 4
 
-    /// Where the functions of `hv_shifting` have their dentry and their result.
+    /// Where the functions of `hv_shifting` have their dentry (or inode) and their result.
     ///
     /// - Parameter lsm: LSM hooks that are used. Their arguments have not always been those of the function that calls them.
     private static func shift(_ settings: inout hv_settings, _ types: KernelTypes, lsm: Set<String>) {
@@ -127,8 +134,9 @@ package final class Probes {
             withUnsafeMutableBytes(of: &settings.result_at) { results in
                 for (index, function) in Hook.shifting {
                     let hook = function.hasPrefix("security_") ? String(function.dropFirst("security_".count)) : ""
-                    let found = types.arguments(of: lsm.contains(hook) ? "bpf_lsm_" + hook : function)
-                    dentries[Int(index.rawValue)] = found?.dentry ?? 255
+                    let found = types.arguments(
+                        of: lsm.contains(hook) ? "bpf_lsm_" + hook : function, pointingTo: index == HV_AT_CAPABLE ? "inode" : "dentry")
+                    dentries[Int(index.rawValue)] = found?.place ?? 255
                     results[Int(index.rawValue)] = found?.count ?? 255
                 }
             }
@@ -152,7 +160,7 @@ package final class Probes {
         switch family {
         case .exec:
             Hook.exec + (demand.failedExecs == .none ? [] : [Hook.failedExec]) + (demand.forks ? [Hook.fork] : []) + (demand.exits ? [Hook.exit] : [])
-        case .file: Hook.file
+        case .file: Hook.file + (demand.detail == .summary ? [] : [Hook.fileDetail])
         case .module: Hook.module
         }
     }
@@ -179,6 +187,8 @@ package final class Probes {
             settings.wake_bytes = UInt64(demand.wakeBytes)
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
+            settings.tenant_interval = demand.tenantInterval
+            settings.tenant_burst = max(demand.tenantBurst, demand.tenantInterval)
             settings.handle_mask = Self.powerOfTwo(atLeast: (demand.handles + Self.handleWays - 1) / Self.handleWays) - 1
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1
             settings.module_hints = demand.families.contains(.module) && kernelHasModules ? 1 : 0
@@ -189,7 +199,8 @@ package final class Probes {
                 settings.unstamped_tmpfs = choices.contains { $0.report.targets == ["file_update_time"] } ? 1 : 0
                 let open = zip(hooks, choices).filter { $0.1.report.style == nil }
                 let operations = open.reduce(0) { $0 | $1.0.operation }
-                if operations != 0 && demand.backend != .fentry {
+                // Refused opens alone are not worth a hook on every system call.
+                if operations & ~UInt32(HV_OPERATION_REFUSED) != 0 && demand.backend != .fentry {
                     let (fallback, refusals) = chooser.fileTracepoints(operations, banned: banned)
                     if refusals.isEmpty {
                         settings.file_operations = operations
@@ -207,6 +218,10 @@ package final class Probes {
                         programs += choice.programs
                         choices.append(choice)
                     }
+                }
+                // Without it the first event of a handle must not wait for its bytes.
+                if choices.contains(where: { $0.report.promise == Hook.fileDetail.promise && $0.report.style != nil }) {
+                    settings.detail = demand.detail.rawValue
                 }
                 if !programs.isEmpty { programs.append(Hook.fileIdentities) }
                 waiting = [Hook.filePermission, Hook.fileLayers].map { hook in
@@ -309,6 +324,11 @@ package final class Probes {
     package private(set) lazy var programs: [Attached] = attached.enumerated().map {
         Attached(id: UInt32($0.offset), kind: $0.element.kind, target: $0.element.program.targetName, losesEvents: $0.element.program.losesEvents,
             uncertain: $0.element.program.mayLoseEvents, forgets: Hook.folderNames.contains($0.element.program.name))
+    }
+
+    /// Events that the kernel side suppressed so far, of all cgroups.
+    package var throttled: UInt64 {
+        (0..<maps.rings.count).reduce(0) { sum, ring in (0..<cpus).reduce(sum) { $0 + maps.counter(ring: ring, cpu: $1).throttled } }
     }
 
     /// How often the kernel skipped each attached program since it was loaded (bpf_prog_info.recursion_misses). Where further programs

@@ -9,6 +9,9 @@ package final class RingMaps {
     package let rings: [Int32]
     let outer: Int32
     let counters: Int32
+    /// The kernel's table of cgroups (`hv_tenant` by id), and how many it takes.
+    let tenants: Int32
+    let tenantsMax: Int
     /// `cpus * HV_RINGS_MAX` entries.
     private let counterBase: UnsafeRawPointer
     private let cpus: Int
@@ -17,8 +20,10 @@ package final class RingMaps {
     /// - Parameters:
     ///   - prioritySize, bulkSize: bytes, powers of two, at least a page.
     ///   - cpus: CPUs that the kernel may bring online.
-    init(prioritySize: Int, bulkSize: Int, bulkCount: Int, cpus: Int) throws(ProbeError) {
+    ///   - tenants: entries of the table of cgroups.
+    init(prioritySize: Int, bulkSize: Int, bulkCount: Int, cpus: Int, tenants tenantsMax: Int) throws(ProbeError) {
         self.cpus = cpus
+        self.tenantsMax = tenantsMax
         var made: [Int32] = []
         for index in 0...bulkCount {
             let size = index == 0 ? prioritySize : bulkSize
@@ -42,6 +47,9 @@ package final class RingMaps {
             guard result == 0 else { throw ProbeError.map("hv_rings", errno: -result) }
         }
 
+        tenants = bpf_map_create(BPF_MAP_TYPE_HASH, "hv_tenants", 8, UInt32(MemoryLayout<hv_tenant>.size), UInt32(tenantsMax), nil)
+        guard tenants >= 0 else { throw ProbeError.map("hv_tenants (\(tenantsMax) cgroups)", errno: -tenants) }
+
         var mappable = bpf_map_create_opts()
         mappable.sz = MemoryLayout<bpf_map_create_opts>.size
         mappable.map_flags = 1024  // BPF_F_MMAPABLE, an enumerator of an anonymous enum in linux/bpf.h
@@ -58,7 +66,7 @@ package final class RingMaps {
 
     deinit {
         for (address, length) in mappings { munmap(address, length) }
-        (rings + [outer, counters]).forEach { close($0) }
+        (rings + [outer, counters, tenants]).forEach { close($0) }
     }
 
     /// A reader of one ring, over pages that live as long as this object.

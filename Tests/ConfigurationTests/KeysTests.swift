@@ -44,16 +44,22 @@ struct KeysTests {
         #expect(settings.filesProfiles == .automatic)
         #expect(settings.filesIgnore == [])
         #expect(settings.filesReportEvery == .seconds(30))
+        #expect(settings.filesDetail == .summary)
         #expect(settings.ringsBulkSize == 0)
         #expect(settings.ringsPrioritySize == 524_288)
         #expect(settings.consumerIdleInterval == .milliseconds(50))
         #expect(settings.limitsWatches == 16_384)
+        #expect(settings.limitsTenantRate == 20_000)
+        #expect(settings.limitsTenantBurst == .seconds(2))
+        #expect(settings.limitsTenants == 4_096)
         #expect(settings.origin(of: \.limitsWatches) == .default)
     }
 
     @Test(arguments: [
         ("wach", "files", "files.watch"),
         ("watches", "limits", "limits.watches"),
+        ("tenants_rate", "limits", "limits.tenant_rate"),
+        ("details", "files", "files.detail"),
         ("reportevery", "files", "files.report_every"),
         ("interval", "rings", "consumer.interval"),
         ("actoins", "processes", "processes.actions"),

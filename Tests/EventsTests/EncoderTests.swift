@@ -201,6 +201,11 @@ struct EncoderTests {
         let unknown = try parse(Samples.encode(Samples.monitor[4]))
         #expect(unknown["hypervigil.lost.count"] == nil && unknown["hypervigil.lost.cpu"] == nil)
         #expect(unknown["hypervigil.lost.kinds"]?.texts == [])
+        #expect(unknown["hypervigil.lost.cgroup"] == nil)
+        let throttled = try parse(Samples.encode(Samples.monitor[5]))
+        #expect(throttled["hypervigil.lost.kinds"]?.texts == ["file", "throttled"])
+        // An identifier: a string, since it may pass 2^53.
+        #expect(throttled["hypervigil.lost.cgroup.id"]?.text == "1152921504606846976")
         let degraded = try parse(Samples.encode(Samples.monitor[2]))
         #expect(degraded["event.kind"]?.text == "state" && degraded["hypervigil.degraded.reason"]?.text == "EPERM: no \"fentry\"\n")
         #expect(try parse(Samples.encode(Samples.monitor[1]))["hypervigil.monitor.events"]?.integer == 7)

@@ -43,15 +43,16 @@ struct FileChangeTests {
     }
 
     @Test func totals() throws {
-        func members(_ bytes: UInt64, _ offset: UInt64) throws -> [Int?] {
-            let event = try event(Records.file { ($0.value, $0.value_2) = (bytes, offset) })
+        func members(_ flags: Int32, _ bytes: UInt64, _ offset: UInt64) throws -> [Int?] {
+            let event = try event(Records.file(flags: flags) { ($0.value, $0.value_2) = (bytes, offset) })
             return [event["hypervigil.write.bytes"]?.integer, event["hypervigil.write.offset"]?.integer]
         }
-        #expect(try members(0, 0) == [nil, nil])
-        #expect(try members(.max, .max) == [nil, nil])
-        #expect(try members(7, 0) == [7, 0])
-        #expect(try members(0, 7) == [0, 7])
-        #expect(try members(7, .max) == [7, nil])
+        // The flags say whether they are known: 0 is a number like any other.
+        #expect(try members(0, 7, 7) == [nil, nil])
+        #expect(try members(HV_FILE_BYTES, 0, 0) == [0, nil])
+        #expect(try members(HV_FILE_BYTES, 7, 9) == [7, nil])
+        #expect(try members(HV_FILE_BYTES | HV_FILE_OFFSET, 7, 0) == [7, 0])
+        #expect(try members(HV_FILE_BYTES | HV_FILE_OFFSET, 7, 1 << 40) == [7, 1 << 40])
         let evicted = try event(Records.file(flags: HV_FILE_EVICTED) { $0.size_before = .max })
         #expect(evicted["hypervigil.write.evicted"] == .bool(true) && evicted["hypervigil.write.open"] == nil)
         #expect(evicted["hypervigil.write.size_before"] == nil)

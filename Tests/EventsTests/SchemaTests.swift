@@ -100,7 +100,7 @@ enum Samples {
             ),
             (
                 .write, "write of many ways",
-                Records.file(flags: HV_FILE_OPEN | HV_FILE_EVICTED) {
+                Records.file(flags: HV_FILE_OPEN | HV_FILE_EVICTED | HV_FILE_BYTES | HV_FILE_OFFSET) {
                     ($0.via, $0.value, $0.value_2) = (UInt32(HV_VIA_WRITE | HV_VIA_MMAP | HV_VIA_COPY), 4096, 1 << 40)
                 }
             ),
@@ -153,6 +153,10 @@ enum Samples {
         MonitorEvent(
             time: 5, sequence: 4,
             detail: .lost(Loss(count: nil, cpu: nil, ring: nil, from: 1, to: 2, kinds: [], reason: "programs skipped"))),
+        MonitorEvent(
+            time: 6, sequence: 5,
+            detail: .lost(
+                Loss(count: 9, cpu: nil, ring: nil, from: 1, to: 2, kinds: [RecordKinds(kind: 4), .throttled], cgroup: 1 << 60, reason: "too many"))),
     ]
 
     static func encode(_ event: MonitorEvent) -> [UInt8] {

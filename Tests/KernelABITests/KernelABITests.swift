@@ -204,11 +204,12 @@ struct LayoutTests {
         #expect(MemoryLayout<hv_file>.size == 384)
         #expect(MemoryLayout<hv_result>.size == 104)
         #expect(MemoryLayout<hv_module>.size == 272)
-        #expect(MemoryLayout<hv_counter>.size == 80)
+        #expect(MemoryLayout<hv_counter>.size == 88)
+        #expect(MemoryLayout<hv_tenant>.size == 80)
         #expect(MemoryLayout<hv_inode_key>.size == 16)
         #expect(MemoryLayout<hv_watch>.size == 8)
         #expect(MemoryLayout<hv_identity>.size == 24)
-        #expect(MemoryLayout<hv_settings>.size == 96)
+        #expect(MemoryLayout<hv_settings>.size == 112)
     }
 }
 

@@ -10,6 +10,7 @@
 #include "ring.h"
 #include "task.h"
 #include "path.h"
+#include "tenant.h"
 #include "watch.h"
 #include "folder.h"
 #include "pending.h"
@@ -38,11 +39,15 @@ static __always_inline __u32 flags_of(__u64 word)
 	return flags;
 }
 
-static __noinline struct scratch *record_begin(__u32 action, __u64 word)
+/* NULL: no room, or the cgroup that causes it has caused too many; either is counted. */
+static __noinline struct scratch *record_begin_of(__u64 cgroup, __u32 action, __u64 word)
 {
-	struct scratch *slot = scratch_get();
+	struct scratch *slot;
 	struct hv_file *record;
 
+	if (throttled(cgroup, HV_KIND_FILE))
+		return NULL;
+	slot = scratch_get();
 	if (!slot) {
 		ring_no_scratch(ring_bulk(), HV_KIND_FILE);
 		return NULL;
@@ -55,6 +60,12 @@ static __noinline struct scratch *record_begin(__u32 action, __u64 word)
 	record->action = action;
 	record->watch = WATCH_ENTRY(word);
 	return slot;
+}
+
+/* The same of what the current task does. */
+static __always_inline struct scratch *record_begin(__u32 action, __u64 word)
+{
+	return record_begin_of(settings.tenant_interval ? task_cgroup_id(current_task()) : 0, action, word);
 }
 
 static __always_inline void actor_is_current(struct hv_file *record)

@@ -45,12 +45,14 @@ enum call_shape {
 	SHAPE_SHORT_IDS, /* ids of 16 bits */
 	SHAPE_HALVES,    /* a value of 64 bits in two arguments, the lower half first */
 	SHAPE_XATTR,     /* the value is behind a pointer in struct xattr_args (linux/xattr.h) */
+	SHAPE_UNREAD,    /* there is a value, beyond the arguments that are read here */
+	SHAPE_POINTER,   /* the value is behind a pointer, where that is not NULL */
 };
 
 #define FILE_CALLS_MAX 512
 
 #define OPENS(...) { .class = CALL_OPEN, __VA_ARGS__ }
-#define WRITES(which) { .class = CALL_WRITE, .directory = which }
+#define WRITES(which, ...) { .class = CALL_WRITE, .directory = which, __VA_ARGS__ } /* value: the offset */
 #define NAMES(what, ...) { .class = CALL_NAME, .action = HV_FILE_##what, __VA_ARGS__ }
 #define ON_HANDLE(what, ...) { .class = CALL_HANDLE, .action = HV_FILE_##what, .directory = 1, __VA_ARGS__ }
 #define CLOSES(which) { .class = CALL_CLOSE, .directory = which }
@@ -72,8 +74,8 @@ const volatile struct file_call native_calls[FILE_CALLS_MAX] = {
 	CALLS_OF_ALL,
 	[2] = OPENS(.name = 1, .flags = 2), [85] = OPENS(.name = 1, .shape = SHAPE_CREAT), /* open creat */
 	[257] = OPENS(.directory = 1, .name = 2, .flags = 3), [304] = OPENS(.flags = 3), /* openat open_by_handle_at */
-	[1] = WRITES(1), [18] = WRITES(1), [20] = WRITES(1), [296] = WRITES(1), [328] = WRITES(1), /* write pwrite64 writev pwritev pwritev2 */
-	[40] = WRITES(1), [326] = WRITES(3), [275] = WRITES(3), /* sendfile copy_file_range splice */
+	[1] = WRITES(1), [18] = WRITES(1, .value = 4), [20] = WRITES(1), [296] = WRITES(1, .value = 4), [328] = WRITES(1, .value = 4), /* write pwrite64 writev pwritev pwritev2 */
+	[40] = WRITES(1), [326] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), [275] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), /* sendfile copy_file_range splice */
 	[285] = { .class = CALL_ALLOCATE, .directory = 1 }, [16] = CLASS(CALL_CONTROL), [209] = CLASS(CALL_SUBMIT),
 	[9] = CLASS(CALL_MAP), [10] = CLASS(CALL_PROTECT), [329] = CLASS(CALL_PROTECT), [11] = CLASS(CALL_UNMAP), /* mmap mprotect pkey_mprotect munmap */
 	[3] = CLOSES(1), [33] = CLOSES(2), [292] = CLOSES(2), /* close dup2 dup3 */
@@ -102,8 +104,9 @@ const volatile struct file_call compat_calls[FILE_CALLS_MAX] = {
 	CALLS_OF_ALL,
 	[5] = OPENS(.name = 1, .flags = 2), [8] = OPENS(.name = 1, .shape = SHAPE_CREAT),
 	[295] = OPENS(.directory = 1, .name = 2, .flags = 3), [342] = OPENS(.flags = 3),
-	[4] = WRITES(1), [181] = WRITES(1), [146] = WRITES(1), [334] = WRITES(1), [379] = WRITES(1),
-	[187] = WRITES(1), [239] = WRITES(1), [377] = WRITES(3), [313] = WRITES(3), /* sendfile sendfile64 copy_file_range splice */
+	[4] = WRITES(1), [181] = WRITES(1, .value = 4, .shape = SHAPE_HALVES), [146] = WRITES(1),
+	[334] = WRITES(1, .value = 4, .shape = SHAPE_HALVES), [379] = WRITES(1, .value = 4, .shape = SHAPE_HALVES),
+	[187] = WRITES(1), [239] = WRITES(1), [377] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), [313] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), /* sendfile sendfile64 copy_file_range splice */
 	[324] = { .class = CALL_ALLOCATE, .directory = 1 }, [54] = CLASS(CALL_CONTROL), [248] = CLASS(CALL_SUBMIT),
 	[192] = CLASS(CALL_MAP), [125] = CLASS(CALL_PROTECT), [380] = CLASS(CALL_PROTECT), [91] = CLASS(CALL_UNMAP), /* mmap2 ... */
 	[6] = CLOSES(1), [63] = CLOSES(2), [330] = CLOSES(2),
@@ -135,8 +138,8 @@ const volatile struct file_call compat_calls[FILE_CALLS_MAX] = {
 const volatile struct file_call native_calls[FILE_CALLS_MAX] = {
 	CALLS_OF_ALL,
 	[56] = OPENS(.directory = 1, .name = 2, .flags = 3), [265] = OPENS(.flags = 3), /* openat open_by_handle_at */
-	[64] = WRITES(1), [68] = WRITES(1), [66] = WRITES(1), [70] = WRITES(1), [287] = WRITES(1), /* write pwrite64 writev pwritev pwritev2 */
-	[71] = WRITES(1), [285] = WRITES(3), [76] = WRITES(3), /* sendfile copy_file_range splice */
+	[64] = WRITES(1), [68] = WRITES(1, .value = 4), [66] = WRITES(1), [70] = WRITES(1, .value = 4), [287] = WRITES(1, .value = 4), /* write pwrite64 writev pwritev pwritev2 */
+	[71] = WRITES(1), [285] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), [76] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), /* sendfile copy_file_range splice */
 	[47] = { .class = CALL_ALLOCATE, .directory = 1 }, [29] = CLASS(CALL_CONTROL), [2] = CLASS(CALL_SUBMIT),
 	[222] = CLASS(CALL_MAP), [226] = CLASS(CALL_PROTECT), [288] = CLASS(CALL_PROTECT), [215] = CLASS(CALL_UNMAP),
 	[57] = CLOSES(1), [24] = CLOSES(2), /* close dup3 */
@@ -155,13 +158,14 @@ const volatile struct file_call native_calls[FILE_CALLS_MAX] = {
 	[40] = NAMES(MOUNT, .text = 1, .name = 2, .text_2 = 3, .value = 4), [39] = NAMES(UMOUNT, .name = 1, .value = 2),
 	[41] = NAMES(MOUNT, .name = 1, .target = 2), /* pivot_root */
 };
-/* arch/arm64/tools/syscall_32.tbl; truncate64 and its like have their length from the third argument on */
+/* arch/arm64/tools/syscall_32.tbl; truncate64 and its like have their length from the third argument on, pwrite64 its offset beyond those that are read here */
 const volatile struct file_call compat_calls[FILE_CALLS_MAX] = {
 	CALLS_OF_ALL,
 	[5] = OPENS(.name = 1, .flags = 2), [8] = OPENS(.name = 1, .shape = SHAPE_CREAT),
 	[322] = OPENS(.directory = 1, .name = 2, .flags = 3), [371] = OPENS(.flags = 3),
-	[4] = WRITES(1), [181] = WRITES(1), [146] = WRITES(1), [362] = WRITES(1), [393] = WRITES(1),
-	[187] = WRITES(1), [239] = WRITES(1), [391] = WRITES(3), [340] = WRITES(3),
+	[4] = WRITES(1), [181] = WRITES(1, .shape = SHAPE_UNREAD), [146] = WRITES(1),
+	[362] = WRITES(1, .value = 4, .shape = SHAPE_HALVES), [393] = WRITES(1, .value = 4, .shape = SHAPE_HALVES),
+	[187] = WRITES(1), [239] = WRITES(1), [391] = WRITES(3, .value = 4, .shape = SHAPE_POINTER), [340] = WRITES(3, .value = 4, .shape = SHAPE_POINTER),
 	[352] = { .class = CALL_ALLOCATE, .directory = 1 }, [54] = CLASS(CALL_CONTROL), [246] = CLASS(CALL_SUBMIT),
 	[192] = CLASS(CALL_MAP), [125] = CLASS(CALL_PROTECT), [394] = CLASS(CALL_PROTECT), [91] = CLASS(CALL_UNMAP),
 	[6] = CLOSES(1), [63] = CLOSES(2), [358] = CLOSES(2),

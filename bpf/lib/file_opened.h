@@ -4,6 +4,7 @@
 #define HV_FILE_OPENED_H
 
 #include "file_spelled.h"
+#include "file_bytes.h"
 
 /* include/uapi/asm-generic/fcntl.h */
 #define O_ACCMODE 3
@@ -69,7 +70,7 @@ __noinline int opened(__u64 registers, __u32 key, int result)
 	if (result < 0) {
 		if (result != -EACCES && result != -EPERM && result != -EROFS && result != -ETXTBSY)
 			return 0;
-		if (!(settings.file_operations & HV_OPERATION_WRITE) || !file_call(key)->name)
+		if (!(settings.file_operations & HV_OPERATION_REFUSED) || !file_call(key)->name)
 			return 0;
 		return 1;
 	}
@@ -143,6 +144,38 @@ __noinline int descriptor_changed(__u32 descriptor, __u64 bytes)
 		word = judge_layer(inode, BPF_CORE_READ(file, f_path.dentry));
 	}
 	return watch_hit(word) ? file_changed(file, key.inode, key.generation, word, true) : 0;
+}
+
+#define O_APPEND 02000
+
+/* Where a call that has ended wrote its bytes; all ones: not known. What goes by the handle's position may be another thread's by now. */
+static __always_inline __u64 offset_of_call(__u64 registers, __u32 key, struct file *file, __u64 bytes)
+{
+	const volatile struct file_call *call = file_call(key);
+	__u64 value = call_argument(registers, key, call->value), end;
+
+	if (call->shape == SHAPE_UNREAD)
+		return ~0ULL;
+	/* Whatever offset is asked for (pwrite(2), BUGS). */
+	if (BPF_CORE_READ(file, f_flags) & O_APPEND)
+		return BPF_CORE_READ(file, f_inode, i_size) - bytes;
+	if (call->shape == SHAPE_POINTER) {
+		if (!value)
+			return BPF_CORE_READ(file, f_pos) - bytes;
+		return bpf_probe_read_user(&end, sizeof(end), (void *)value) ? ~0ULL : end - bytes;
+	}
+	if (call->shape == SHAPE_HALVES)
+		value |= call_argument(registers, key, call->value + 1) << 32;
+	/* pwritev2() takes -1 for the position. */
+	return call->value && value != ~0ULL ? value : BPF_CORE_READ(file, f_pos) - bytes;
+}
+
+/* The bytes of a call that has ended; a global function, for the verifier. */
+__noinline int call_wrote(__u64 registers, __u32 key, __u64 bytes)
+{
+	struct file *file = file_of_descriptor(call_argument(registers, key, file_call(key)->directory));
+
+	return file && handle_known(file) ? file_wrote((__u64)file, bytes, offset_of_call(registers, key, file, bytes), false) : 0;
 }
 
 /* FS_XFLAG_* as FS_*_FL, where both have it. */

@@ -32,6 +32,9 @@ struct handle {
 	__u32 watch, policy;
 	__u32 flags;    /* HV_FILE_IO_URING */
 	__u32 state;    /* HANDLE_* */
+	__u32 waits;    /* files.detail: the first event waits for the bytes of its write */
+	__u32 reserved;
+	__u64 bytes;    /* written so far by calls that tell how many */
 	struct hv_actor actor;
 };
 #define HANDLE_LAYER 1   /* the watch set decided by the layer's name, not the overlay's */
@@ -131,7 +134,7 @@ static __always_inline bool handle_is_of(const struct handle *handle, struct ino
 /* What an event of a handle's author tells of the writes. */
 static __always_inline struct scratch *write_begin(struct handle *handle, __u32 flags)
 {
-	struct scratch *slot = record_begin(HV_FILE_WRITE, (__u64)handle->watch << 32 | handle->policy);
+	struct scratch *slot = record_begin_of(handle->actor.cgroup, HV_FILE_WRITE, (__u64)handle->watch << 32 | handle->policy);
 	struct hv_file *record;
 
 	if (!slot)
@@ -142,6 +145,7 @@ static __always_inline struct scratch *write_begin(struct handle *handle, __u32 
 	record->operations = handle->operations;
 	record->size_before = handle->size_before;
 	record->via = handle->via;
+	record->value = handle->bytes;
 	record->first = handle->first;
 	record->last = handle->first;
 	/* How long a tick is, these two clocks tell. */
@@ -332,10 +336,14 @@ static __always_inline int handle_first_of(struct file *file, __u64 word, __u32 
 	    watch_hit(judge_layer(inode, FIELD(typed, file, f_path.dentry))))
 		state |= HANDLE_LAYER;
 	handle->state = state;
+	handle->bytes = 0;
+	handle->waits = settings.detail && handle->via & (HV_VIA_WRITE | HV_VIA_SENDFILE | HV_VIA_SPLICE | HV_VIA_COPY);
 	/* From here on others find it. */
 	*(volatile __u64 *)&handle->file = address;
 	if (settings.file_operations & HV_OPERATION_CLOSE)
 		bpf_map_update_elem(&hv_writers, &claim.pid, &claim.pid, BPF_ANY);
+	if (handle->waits)
+		return 0;
 	return typed ? write_report_typed(file, handle, HV_FILE_OPEN) : write_report(file, handle, HV_FILE_OPEN);
 }
 

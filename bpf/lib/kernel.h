@@ -204,6 +204,7 @@ struct file {
 	file_ref_t f_ref;
 	unsigned int f_mode;
 	unsigned int f_flags;
+	s64 f_pos;
 	struct inode *f_inode;
 	struct path f_path;
 	struct cred *f_cred;
@@ -214,12 +215,17 @@ struct fdtable {
 };
 struct files_struct { struct fdtable *fdt; };
 struct fs_struct { struct path root, pwd; };
+struct nameidata { struct path path; };
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 	struct file *exe_file;
 };
 struct backing_file { struct path user_path; }; /* fs/file_table.c, 6.7: starts with the struct file */
-struct kiocb { struct file *ki_filp; };
+struct kiocb {
+	struct file *ki_filp;
+	s64 ki_pos;
+	int ki_flags;
+};
 struct renamedata {
 	struct dentry *old_parent, *new_parent; /* 6.17 */
 	struct dentry *old_dentry, *new_dentry;
@@ -264,6 +270,7 @@ struct task_struct {
 	kuid_t loginuid;
 	unsigned int sessionid;
 	struct css_set *cgroups;
+	struct nameidata *nameidata;
 };
 
 struct linux_binprm {

@@ -35,6 +35,14 @@ struct {
 	__type(value, struct hv_counter);
 } hv_counters SEC(".maps");
 
+/* By cgroup id: what it may cause and what was suppressed; user space makes room in it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct hv_tenant);
+} hv_tenants SEC(".maps");
+
 /* A section of its own, so that the loader finds it without looking for an offset. */
 const volatile struct hv_settings settings SEC(".rodata.settings") = {
 	.bulk_rings = 1,

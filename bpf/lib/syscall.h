@@ -109,4 +109,17 @@ static __always_inline __u32 current_call(void)
 	return syscall_number(entry_registers());
 }
 
+/* Where its registers are, as a number. */
+static __always_inline unsigned long long call_registers(void)
+{
+	unsigned long long address = 0;
+	void *registers;
+
+	if (!HELPER_EXISTS(task_pt_regs))
+		return (unsigned long long)entry_registers();
+	registers = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	bpf_probe_read_kernel(&address, sizeof(address), &registers);
+	return address;
+}
+
 #endif

@@ -188,10 +188,33 @@ static int neighbour(struct acts_scene *scene)
 	return 0;
 }
 
+static int prepare_private(struct acts_scene *scene)
+{
+	if (prepare_file(scene) < 0)
+		return -1;
+	TRY(chmod("file", 0600));
+	return 0;
+}
+
+/* Refusals that are none of a change: of reading, of a question, of a handle that neither reads nor writes. */
+static int refused_reading(struct acts_scene *scene)
+{
+	TRY(setgid(65534));
+	TRY(setuid(65534));
+	REFUSED(open("file", O_RDONLY | O_CLOEXEC), EACCES);
+	REFUSED(access("file", W_OK), EACCES);
+	REFUSED(faccessat(AT_FDCWD, "file", W_OK, AT_EACCESS), EACCES);
+	int fd;
+	TRY(fd = open("file", O_PATH | O_WRONLY | O_CLOEXEC));
+	TRY(close(fd));
+	return 0;
+}
+
 const struct acts_row rows_silent[] = {
 	{"silent-reading", prepare_file, reading},
 	{"silent-open-for-writing", prepare_file, unwritten},
 	{"silent-private-mapping", prepare_file, private_store},
 	{"silent-neighbour", prepare_outside, neighbour},
+	{"silent-refused-reading", prepare_private, refused_reading},
 	{NULL, NULL, NULL},
 };

@@ -2,6 +2,7 @@
 /* Names that come, go and change. */
 #include "rows.h"
 
+#include <linux/openat2.h>
 #include <sys/sysmacros.h>
 
 static int create(struct acts_scene *scene)
@@ -104,6 +105,44 @@ static int refused_open(struct acts_scene *scene)
 	return 0;
 }
 
+/* Each way to ask for writing: to be emptied on the way, by creat(2), by openat2(2). */
+static int refused_open_ways(struct acts_scene *scene)
+{
+	struct open_how how = {.flags = O_RDWR | O_CLOEXEC};
+	if (become_nobody(scene) < 0)
+		return -1;
+	REFUSED(open("file", O_RDONLY | O_TRUNC | O_CLOEXEC), EACCES);
+	REFUSED(creat("file", 0600), EACCES);
+	REFUSED(syscall(SYS_openat2, AT_FDCWD, "file", &how, sizeof how), EACCES);
+	return 0;
+}
+
+static int refused_create(struct acts_scene *scene)
+{
+	if (become_nobody(scene) < 0)
+		return -1;
+	REFUSED(open("new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600), EACCES);
+	REFUSED(open("newer", O_CREAT | O_EXCL | O_RDONLY | O_CLOEXEC, 0600), EACCES);
+	return 0;
+}
+
+static int prepare_closed(struct acts_scene *scene)
+{
+	TRY(mkdir("directory", 0700));
+	TRY(acts_file(AT_FDCWD, "directory/file", 10));
+	return 0;
+}
+
+/* The folder may not be searched: whether there is such a file is not even looked at. */
+static int refused_search(struct acts_scene *scene)
+{
+	if (become_nobody(scene) < 0)
+		return -1;
+	REFUSED(open("directory/file", O_WRONLY | O_CLOEXEC), EACCES);
+	REFUSED(open("directory/new", O_CREAT | O_WRONLY | O_CLOEXEC, 0600), EACCES);
+	return 0;
+}
+
 const struct acts_row rows_names[] = {
 	{"create", NULL, create},
 	{"create-write", NULL, create_write},
@@ -124,5 +163,8 @@ const struct acts_row rows_names[] = {
 	{"refused-unlink", prepare_file, refused_unlink},
 	{"refused-chmod", prepare_file, refused_chmod},
 	{"refused-open", prepare_file, refused_open},
+	{"refused-open-ways", prepare_file, refused_open_ways},
+	{"refused-create", NULL, refused_create},
+	{"refused-search", prepare_closed, refused_search},
 	{NULL, NULL, NULL},
 };

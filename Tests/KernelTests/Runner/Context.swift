@@ -13,6 +13,8 @@ struct Context {
     var full = false
     /// For the fuzzer, to repeat a run; nil: another one each time.
     var seed: UInt64?
+    /// The one style to test; nil: all that there are.
+    var style: String?
     /// Names of groups; empty: all.
     var groups: [String] = []
     /// A folder of this run, outside of every watched one.
@@ -34,6 +36,7 @@ struct Context {
     /// The attach styles to test by themselves. The host shows how `tracepoint` bears load; the slow guests repeat that only
     /// with full counts.
     func styles(underLoad: Bool = false) -> [String] {
+        if let style { return [style] }
         if !guest { return ["tracepoint"] }
         return underLoad && !full ? ["fentry"] : ["fentry", "tracepoint"]
     }

@@ -96,9 +96,12 @@ private let names: [Row] = [
     Row("refused-rename", [.refused("rename", "file", "EACCES")]),
     Row("refused-unlink", [.refused("delete", "file", "EACCES")]),
     Row("refused-chmod", [.refused("chmod", "file", "EPERM")]),
+    Row("refused-open", [.refused("write", "file", "EACCES")]),
+    Row("refused-open-ways", Array(repeating: .refused("write", "file", "EACCES"), count: 3)),
     Row(
-        "refused-open", [.refused("write", "file", "EACCES")],
-        gaps: [Gap("a hook that sees a refused open runs on every open, and costs more than 100 instructions", style: "fentry")]),
+        "refused-create", ["new", "newer"].map { .refused("write", $0, "EACCES") },
+        gaps: [Gap("whether the name was there is known by then only to hooks that every open would pay for", style: "fentry")]),
+    Row("refused-search", [], gaps: [Gap("the name is told, whatever the reason", style: "tracepoint")]),
 ]
 
 private func mode(_ before: Int, _ after: Int) -> [(String, Expected.Value)] {
@@ -231,7 +234,7 @@ private let own: [Expected] = (Expected.write("^own/file") + [.event("delete", "
 private let deep = String(repeating: "directory/", count: 60) + "file"
 
 /// What must cause nothing.
-private let silent = ["silent-reading", "silent-open-for-writing", "silent-private-mapping", "silent-neighbour"].map { Row($0, []) }
+private let silent = ["silent-reading", "silent-open-for-writing", "silent-private-mapping", "silent-neighbour", "silent-refused-reading"].map { Row($0, []) }
 
 /// Every way to change a file, by the names of the acts in C.
 let matrix = writes + handles + names + attributes + mounts + paths + silent

@@ -60,12 +60,12 @@ final class Watch {
     /// Starts `watch` and waits until every hook is attached. A guest's emulated processor takes its time for that.
     init(_ context: Context, _ options: [String], wrapper: [String] = []) throws {
         run = try Run(context, wrapper + [context.program, "watch", "--format", "json"] + options)
-        let ready = wait(upTo: 120) { () -> Bool? in
+        let ready = wait(upTo: 300) { () -> Bool? in
             if run.errorLines.contains(where: { $0.hasPrefix("watching") }) { return true }
             return run.status(waitUpTo: 0) == nil ? nil : false
         }
         guard ready == true else {
-            let ending = run.status(waitUpTo: 0).map { "ended with \($0)" } ?? "is not watching after 120 s"
+            let ending = run.status(waitUpTo: 0).map { "ended with \($0)" } ?? "is not watching after 300 s"
             run.signal(SIGKILL)
             _ = run.status(waitUpTo: 10)
             throw Failure("watch \(options.joined(separator: " ")) \(ending): \(run.errorLines.joined(separator: " | "))")

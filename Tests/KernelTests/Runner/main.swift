@@ -4,10 +4,11 @@ import Glibc
 
 /// The whole program against a real kernel: starts `hypervigil`, does what it has to see, and compares.
 ///
-///     kernel-tests --program PATH --acts FOLDER [--guest] [--full] [--seed NUMBER] [--case GROUP]...
+///     kernel-tests --program PATH --acts FOLDER [--guest] [--full] [--seed NUMBER] [--style STYLE] [--case GROUP]...
 ///
 /// Prints `ok NAME`, `not ok NAME: why` or `skip NAME: reason` for each check and a line with the sums; exits with 1 if any failed.
 let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
+    ("detail", runDetail),
     ("errors", runErrors),
     ("exec", runExec),
     ("spawn", runSpawn),
@@ -15,6 +16,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("flood", runFlood),
     ("fuzz", runFuzz),
     ("latency", runLatency),
+    ("limits", runLimits),
     ("matrix", runMatrix),
     ("module", runModule),
     ("ring", runRing),
@@ -32,7 +34,7 @@ while let option = arguments.popFirst() {
     switch option {
     case "--guest": context.guest = true
     case "--full": context.full = true
-    case "--program", "--acts", "--case", "--seed":
+    case "--program", "--acts", "--case", "--seed", "--style":
         guard let value = arguments.popFirst() else { usage("\(option) needs a value") }
         switch option {
         case "--program": context.program = URL(fileURLWithPath: value).path
@@ -40,6 +42,7 @@ while let option = arguments.popFirst() {
         case "--seed":
             guard let seed = UInt64(value) else { usage("--seed: \(value) is no number") }
             context.seed = seed
+        case "--style": context.style = value
         default: context.groups.append(value)
         }
     default: usage("unknown option \(option)")
