@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -35,6 +36,11 @@ int hv_set_attribute(int descriptor)
 int hv_refused_module_load(void)
 {
 	return syscall(SYS_finit_module, -1, "", 0) < 0 ? errno : 0;
+}
+
+int hv_kernel_log(char *to, int size)
+{
+	return to ? klogctl(3, to, size) : klogctl(10, NULL, 0); /* SYSLOG_ACTION_READ_ALL, SIZE_BUFFER (kernel/printk/printk.c) */
 }
 
 unsigned int hv_device(unsigned long long st_dev)

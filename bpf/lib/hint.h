@@ -76,33 +76,37 @@ static __always_inline __u64 word_at(__u64 low, __u64 high, __u32 bytes)
 	return bytes ? low >> (bytes * 8) | high << (64 - bytes * 8) : low;
 }
 
+/* Of a longer one, which lies elsewhere. */
+static __noinline __u64 long_tail(struct dentry *dentry)
+{
+	__u64 tail = 0;
+
+	bpf_probe_read_kernel(&tail, sizeof(tail), dentry->d_name.name + dentry->d_name.len - sizeof(tail));
+	return tail;
+}
+
 /* ".ko" at the end of the name, or before a compression's suffix of two or three letters. */
 static __always_inline bool names_module(struct dentry *dentry)
 {
 	__u32 length = dentry->d_name.len;
 	struct dentry___6_14 *newer = (void *)dentry;
 	const __u64 *words; /* by offset: through a member, an array of characters would be loaded byte by byte */
-	__u64 tail = 0;
+	__u64 tail;
 
-	if (length < 4)
-		return false;
-	if (length >= INLINE_NAME_BYTES) {
-		if (bpf_probe_read_kernel(&tail, sizeof(tail), dentry->d_name.name + length - sizeof(tail)))
-			return false;
-	} else {
-		if (bpf_core_field_exists(newer->d_shortname))
-			words = (void *)dentry + bpf_core_field_offset(newer->d_shortname);
-		else
-			words = (void *)dentry + bpf_core_field_offset(dentry->d_iname);
-		if (length < 8)
-			tail = words[0] << (64 - length * 8);
-		else if (length < 16)
-			tail = word_at(words[0], words[1], length - 8);
-		else if (length < 24)
-			tail = word_at(words[1], words[2], length - 16);
-		else
-			tail = word_at(words[2], words[3], length - 24);
-	}
+	if (bpf_core_field_exists(newer->d_shortname))
+		words = (void *)dentry + bpf_core_field_offset(newer->d_shortname);
+	else
+		words = (void *)dentry + bpf_core_field_offset(dentry->d_iname);
+	if (length < 8)
+		tail = length < 4 ? 0 : words[0] << (64 - length * 8);
+	else if (length < 16)
+		tail = word_at(words[0], words[1], length - 8);
+	else if (length < 24)
+		tail = word_at(words[1], words[2], length - 16);
+	else if (length < INLINE_NAME_BYTES)
+		tail = word_at(words[2], words[3], length - 24);
+	else
+		tail = long_tail(dentry);
 	/* Little-endian: the last byte of the name is the highest. */
 	return tail >> 40 == 0x6f6b2e || (__u32)(tail >> 16) == 0x2e6f6b2e || (__u32)(tail >> 8) == 0x2e6f6b2e;
 }

@@ -28,6 +28,9 @@ int hv_set_attribute(int descriptor);
 /* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
 int hv_refused_module_load(void);
 
+/* The last `size` bytes of the kernel's log; with NULL, how many there may be. Returns the count, or -1 with errno. */
+int hv_kernel_log(char *to, int size);
+
 /* st_dev as the kernel's s_dev has it: major << 20 | minor. */
 unsigned int hv_device(unsigned long long st_dev);
 
