@@ -69,16 +69,48 @@ static __always_inline int rename_begins(void *context, struct path *old_dir, st
 	return act_send_typed(&act);
 }
 
+/*
+ * What is kept of names that are about to have another parent, after they were judged by
+ * the one they have. The result does the same again, for what was judged meanwhile; it may be
+ * skipped under preemption, and this, on LSM, is not. Typed.
+ */
+static __noinline int rename_forgets(struct path *new_dir, struct dentry *old, struct dentry *new)
+{
+	struct inode *inode = old->d_inode;
+	struct hv_inode_key key = {};
+
+	if (old->d_parent == new_dir->dentry)
+		return 0;
+	if (names_change(old, new)) {
+		count(&watch_epoch);
+		return 0;
+	}
+	key.inode = inode->i_ino;
+	key.device = inode->i_sb->s_dev;
+	key.generation = inode->i_generation;
+	verdict_drop(&key);
+	inode = new->d_inode;
+	if (inode) {
+		key.inode = inode->i_ino;
+		key.generation = inode->i_generation;
+		verdict_drop(&key);
+	}
+	return 0;
+}
+
 SEC("fentry/security_path_rename")
 int BPF_PROG(file_rename_fentry, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
-	return rename_begins(ctx, old_dir, old, new_dir, new);
+	rename_begins(ctx, old_dir, old, new_dir, new);
+	return old && new && new_dir ? rename_forgets(new_dir, old, new) : 0;
 }
 
 SEC("lsm/path_rename")
 int BPF_PROG(file_rename_lsm, struct path *old_dir, struct dentry *old, struct path *new_dir, struct dentry *new)
 {
 	rename_begins(ctx, old_dir, old, new_dir, new);
+	if (old && new && new_dir)
+		rename_forgets(new_dir, old, new);
 	return 0;
 }
 

@@ -130,11 +130,11 @@ package struct Keys: Sendable {
         folders when it is used again.
         """)
     package let limitsTenantRate = Key(
-        "limits.tenant_rate", .whole(0...1_000_000), default: 20_000,
+        "limits.tenant_rate", .whole(0...1_000_000), default: 0,
         """
         Most events a second that one cgroup may cause, of processes and files together, before the kernel side suppresses them, so that one that floods \
-        does not cost others theirs. Suppressed events are told as lost, by cgroup and kind, to the last one. Kernel modules are never suppressed. \
-        0: no limit.
+        does not cost others theirs (20000 is far above what an honest container causes). Suppressed events are told as lost, by cgroup and kind, to the \
+        last one. Kernel modules are never suppressed. 0: no limit, nothing is suppressed.
         """)
     package let limitsTenantBurst = Key(
         "limits.tenant_burst", .duration(.milliseconds(100)...(.seconds(3600))), default: .seconds(2),

@@ -380,12 +380,13 @@ static __noinline int handle_more(struct file *file, struct handle *handle, __u3
 static __always_inline int file_changed_of(struct file *file, __u64 number, __u32 generation, __u64 word, bool after, const bool typed)
 {
 	struct handle_set *set = handle_set_of((__u64)file);
-	__u32 pid = bpf_get_current_pid_tgid() >> 32, exec, call;
+	struct task_struct *task = current_task();
+	__u32 pid = TASK_READ(task, tgid), exec, call;
 
 	if (!set || (pid == settings.own_pid && !canary_acts) || WATCH_POLICY(word) & HV_WATCH_UNWANTED(HV_FILE_WRITE))
 		return 0;
-	exec = TASK_READ(current_task(), self_exec_id);
-	call = current_call();
+	exec = TASK_READ(task, self_exec_id);
+	call = call_of(task);
 #pragma unroll
 	for (int way = 0; way < HV_WAYS; way++) {
 		struct handle *handle = &set->ways[way];

@@ -99,14 +99,19 @@ static __always_inline struct pt_regs *entry_registers(void)
 }
 
 /* The number of the system call at hand; all ones where it is a fault, or a thread of the kernel's. */
-static __always_inline __u32 current_call(void)
+static __always_inline __u32 call_of(struct task_struct *current)
 {
 	if (HELPER_EXISTS(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(current);
 
 		return SYSCALL_NUMBER_TYPED(regs);
 	}
 	return syscall_number(entry_registers());
+}
+
+static __always_inline __u32 current_call(void)
+{
+	return call_of(HELPER_EXISTS(task_pt_regs) ? bpf_get_current_task_btf() : NULL);
 }
 
 /* Where its registers are, as a number. */

@@ -124,10 +124,6 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
         let all = "\(context.folder)/differences-\(seed)"
         try? differences.joined(separator: "\n").write(toFile: all, atomically: false, encoding: .utf8)
         let some = differences.prefix(10).joined(separator: "; ")
-        // A result of a rename that the kernel skipped under preemption is no lost event, and leaves a verdict standing for a while.
-        if Context.kernelNumber >= 700 && differences.count <= 5 && !context.full {
-            throw Skip("seed \(seed): \(differences.count) differences on a kernel that preempts tracing programs (README): \(some.prefix(200))")
-        }
         throw Failure("seed \(seed): \(differences.count) unexplained differences (all in \(all)): \(some)")
     }
     watch.removeOutput()
