@@ -48,7 +48,7 @@ private struct Play {
 func runDetail(_ context: Context, _ report: inout Report) {
     var disks = Disks(context, "detail")
     defer { disks.unmount() }
-    for style in context.styles() {
+    for style in context.styles(underLoad: true) {
         // Slow guests do the finer one, which has the totals of the other too.
         for detail in context.guest && !context.full ? ["every-write"] : ["bytes", "every-write"] {
             var folders: [(fileSystem: String, path: String)] = []

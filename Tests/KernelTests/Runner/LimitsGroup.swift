@@ -4,7 +4,7 @@ import Glibc
 
 /// `limits.tenant_rate`: a cgroup that floods is held back, what was suppressed is told to the last event, and others lose nothing.
 func runLimits(_ context: Context, _ report: inout Report) {
-    for style in context.styles() {
+    for style in context.styles(underLoad: true) {
         report.check("limits.files[\(style)]") { try checkFiles(context, style) }
         report.check("limits.totals[\(style)]") { try checkTotals(context, style) }
     }
