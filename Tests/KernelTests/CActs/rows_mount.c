@@ -11,7 +11,7 @@
 enum { OPEN_TREE_CLONE_ = 1, MOVE_MOUNT_F_EMPTY_PATH_ = 4 };
 
 /* The mount is reported by its event; what lies in it is watched as soon as user space has seen that. */
-static void settle(void) { usleep(1000 * 1000); }
+static void settle(void) { usleep(2500 * 1000); } /* an emulated CPU that others share takes its time */
 
 static int prepare_point(struct acts_scene *scene)
 {

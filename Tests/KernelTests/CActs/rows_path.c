@@ -145,7 +145,7 @@ static int replace_root(struct acts_scene *scene)
 {
 	TRY(rename(scene->inside, outside(scene, "old")));
 	TRY(mkdir(scene->inside, 0755));
-	usleep(1000 * 1000); /* user space has to see it to watch it */
+	usleep(2500 * 1000); /* user space has to see it to watch it */
 	TRY(mkdir(inside(scene, "new"), 0755));
 	return 0;
 }
