@@ -23,7 +23,8 @@
 static __noinline int opened_new(struct file *file)
 {
 	struct dentry *directory = file->f_path.dentry->d_parent;
-	__u64 word = JUDGE_DIRECT(directory->d_inode, judge_name(directory));
+	struct inode *above = directory->d_inode;
+	__u64 word = above ? JUDGE_DIRECT(above, judge_name(directory)) : WATCH_NOTHING;
 
 	return watch_hit(word) ? file_created_typed(file, word) : 0;
 }

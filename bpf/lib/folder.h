@@ -51,7 +51,7 @@ static __always_inline bool folder_holds(const struct folder *folder, struct den
 {
 	struct inode *inode = dentry->d_inode;
 
-	return folder->dentry == (__u64)dentry && folder->mount == (__u64)mount && folder->names == names_epoch && folder->watches == watch_epoch &&
+	return inode && folder->dentry == (__u64)dentry && folder->mount == (__u64)mount && folder->names == names_epoch && folder->watches == watch_epoch &&
 	       folder->inode == inode->i_ino && folder->generation == inode->i_generation;
 }
 
@@ -119,6 +119,7 @@ static __always_inline bool folder_claim(struct folder *folder)
 static __noinline void folder_keep(struct scratch *slot, struct dentry *dentry, struct vfsmount *mount, __u32 inner, __u64 epochs[2])
 {
 	struct dentry *parent = dentry->d_parent;
+	struct inode *inode = parent->d_inode;
 	struct folder *folder = folder_slot((__u64)parent);
 	struct hv_string *strings = ((struct hv_file *)slot->record)->strings;
 	__u32 name = dentry->d_name.len + 1, length, whole;
@@ -129,7 +130,7 @@ static __noinline void folder_keep(struct scratch *slot, struct dentry *dentry, 
 	if (!ordinary)
 		ordinary = dentry->d_sb->s_type->fs_flags & FS_REQUIRES_DEV && magic != FUSE_SUPER_MAGIC;
 	whole = strings[inner + 1].length;
-	if (!folder || !ordinary || parent == dentry || strings[inner + 1].flags & ~HV_STRING_DELETED || !(strings[inner].flags & HV_STRING_SUFFIX) ||
+	if (!folder || !inode || !ordinary || parent == dentry || strings[inner + 1].flags & ~HV_STRING_DELETED || !(strings[inner].flags & HV_STRING_SUFFIX) ||
 	    strings[inner].length < name || whole < name)
 		return;
 	length = whole - name;
@@ -140,8 +141,8 @@ static __noinline void folder_keep(struct scratch *slot, struct dentry *dentry, 
 	folder->mount = (__u64)mount;
 	folder->names = epochs[0];
 	folder->watches = epochs[1];
-	folder->inode = parent->d_inode->i_ino;
-	folder->generation = parent->d_inode->i_generation;
+	folder->inode = inode->i_ino;
+	folder->generation = inode->i_generation;
 	folder->length = length;
 	folder->outer = whole - strings[inner].length;
 	folder_copy(folder->path, &slot->record[(slot->used - whole) & (HV_SCRATCH_RECORD - 1)], length);

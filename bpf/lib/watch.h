@@ -277,13 +277,15 @@ static __noinline __u64 judge_leaving(struct inode *inode, struct dentry *dentry
 {
 	struct hv_inode_key key = { .inode = inode->i_ino, .device = inode->i_sb->s_dev, .generation = inode->i_generation };
 	struct dentry *directory = dentry->d_parent;
+	struct inode *above;
 	struct hv_watch *watch;
 	__u64 word;
 
 	watch = bpf_map_lookup_elem(&hv_watches, &key);
 	if (watch)
 		return watch_as_word(watch);
-	word = JUDGE_DIRECT(directory->d_inode, judge_name(directory));
+	above = directory->d_inode;
+	word = above ? JUDGE_DIRECT(above, judge_name(directory)) : WATCH_NOTHING;
 	if (watch_hit(word) && inode->i_nlink > 1)
 		watch_adopt(inode, word);
 	return word;
