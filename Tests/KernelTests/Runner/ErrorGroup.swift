@@ -16,9 +16,9 @@ func runErrors(_ context: Context, _ report: inout Report) {
 /// Runs the program to its end: exit code and lines of standard error.
 private func ended(_ context: Context, _ options: [String], wrapper: [String] = []) throws -> (status: Int32, lines: [String], run: Run) {
     let run = try Run(context, wrapper + [context.program] + options)
-    guard let status = run.status(waitUpTo: 60) else {
+    guard let status = run.status(waitUpTo: 300) else {
         run.signal(SIGKILL)
-        throw Failure("\(options.joined(separator: " ")) did not end within 60 s")
+        throw Failure("\(options.joined(separator: " ")) did not end within 300 s")
     }
     return (status, run.errorLines, run)
 }
@@ -63,7 +63,7 @@ private func checkRefusals(_ context: Context, _ report: inout Report) {
         try FileManager.default.copyItem(atPath: context.program, toPath: reachable)
         defer { unlink(reachable) }
         let pid = try Run(context, ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", reachable, "watch"])
-        guard let status = pid.status(waitUpTo: 60) else { throw Failure("did not end") }
+        guard let status = pid.status(waitUpTo: 300) else { throw Failure("did not end") }
         try expectEqual(status, 77, "exit code (\(pid.errorLines))")
         try expectEqual(pid.errorLines.count, 1, "lines (\(pid.errorLines))")
         try expect(pid.errorLines[0].contains("CAP_BPF") && pid.errorLines[0].contains("CAP_PERFMON"), "\(pid.errorLines)")
@@ -145,6 +145,8 @@ private func checkDoctor(_ context: Context, _ report: inout Report) {
             throw Failure("not one JSON value: \(String(decoding: output, as: UTF8.self).prefix(300))")
         }
     }
+    // The text says the same.
+    if context.guest && !context.full { return }
     report.check("doctor.text") {
         let (status, lines, run) = try ended(context, ["doctor"])
         try expect(status == 0 || status == 1, "exit code \(status) (\(lines))")
