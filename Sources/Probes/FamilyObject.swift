@@ -74,10 +74,13 @@ final class FamilyObject {
 
     /// Nil when everything was loaded; else the program that the kernel refused (nil for the maps), its errno, and the verifier's last word.
     func load() -> (program: String?, errno: Int32, reason: String)? {
-        // Before 6.4 the verifier's last word is lost where the log is too small for all of it. Pages that it doesn't use cost nothing.
+        // Before 6.4 the verifier's last word is lost where the log is too small for all of it. Pages that it doesn't use cost nothing; of
+        // malloc's memory they would be kept, and its threshold for what is given back would rise.
         let size = 16 << 20
-        guard let log = calloc(size, 1)?.assumingMemoryBound(to: CChar.self) else { return (nil, ENOMEM, text(of: ENOMEM)) }
-        defer { free(log) }
+        let pages = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard let pages, pages != MAP_FAILED else { return (nil, ENOMEM, text(of: ENOMEM)) }
+        defer { munmap(pages, size) }
+        let log = pages.assumingMemoryBound(to: CChar.self)
         var program = bpf_object__next_program(object, nil)
         while let current = program {
             bpf_program__set_log_buf(current, log, size)
