@@ -22,7 +22,7 @@ enum Preemption {
         guard word == "PREEMPT_DYNAMIC" else { return true }
         let held: Substring?
         if let mode {
-            held = mode.split(separator: "(").dropFirst().first?.prefix { $0 != ")" }
+            held = mode.firstIndex(of: "(").map { mode[mode.index(after: $0)...].prefix { $0 != ")" } }
         } else {
             held = log().split(separator: "\n").first { $0.contains("Dynamic Preempt: ") }?.split(separator: " ").last
         }

@@ -49,7 +49,7 @@ struct KeysTests {
         #expect(settings.ringsPrioritySize == 524_288)
         #expect(settings.consumerIdleInterval == .milliseconds(50))
         #expect(settings.limitsWatches == 16_384)
-        #expect(settings.limitsTenantRate == 20_000)
+        #expect(settings.limitsTenantRate == 0)
         #expect(settings.limitsTenantBurst == .seconds(2))
         #expect(settings.limitsTenants == 4_096)
         #expect(settings.origin(of: \.limitsWatches) == .default)
