@@ -162,6 +162,10 @@ public struct Resolution {
     public var value = UInt64.max
     /// Number of this event among those made of one record, from 1; 0: the record makes one event.
     public var ordinal: UInt32 = 0
+    /// What is known of the actor, valid for the call; nil: nothing beside the record.
+    public var actor: UnsafePointer<ActorFacts>?
+    /// How many values were masked in the record, and in what goes with it.
+    public var redacted: UInt32 = 0
 
     public init() {}
 

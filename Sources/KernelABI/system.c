@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -36,6 +37,15 @@ int hv_set_attribute(int descriptor)
 int hv_refused_module_load(void)
 {
 	return syscall(SYS_finit_module, -1, "", 0) < 0 ? errno : 0;
+}
+
+void hv_name_thread(const char *name)
+{
+	char cut[16] = { 0 };
+
+	for (int at = 0; at < 15 && name[at]; at++)
+		cut[at] = name[at];
+	pthread_setname_np(pthread_self(), cut);
 }
 
 int hv_kernel_log(char *to, int size)

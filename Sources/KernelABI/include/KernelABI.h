@@ -28,6 +28,9 @@ int hv_set_attribute(int descriptor);
 /* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
 int hv_refused_module_load(void);
 
+/* Names the calling thread by the first 15 bytes. */
+void hv_name_thread(const char *name);
+
 /* The last `size` bytes of the kernel's log; with NULL, how many there may be. Returns the count, or -1 with errno. */
 int hv_kernel_log(char *to, int size);
 

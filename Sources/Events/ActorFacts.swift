@@ -1,0 +1,122 @@
+/// What is known of a record's actor beside the record: names of its users, its image, its parents and its tenant.
+///
+/// Bytes are borrowed from the tables that know them, valid for the call that passes them. Empty: not known.
+public struct ActorFacts {
+    public typealias Bytes = UnsafeRawBufferPointer
+
+    /// Another one whenever anything here differs for the same process; 0: nothing is known.
+    public var version: UInt64 = 0
+
+    // MARK: names
+
+    /// Of the real, effective and saved user, and of the groups. In a user namespace of their own they are its /etc/passwd's
+    /// (`namesAreClaimed`).
+    public var userName = ActorFacts.none
+    public var effectiveUserName = ActorFacts.none
+    public var savedUserName = ActorFacts.none
+    public var groupName = ActorFacts.none
+    public var effectiveGroupName = ActorFacts.none
+    /// Of the login (audit) user: always the host's.
+    public var loginUserName = ActorFacts.none
+    /// The names come from files of the tenant's, who may write there what they like.
+    public var namesAreClaimed = false
+    /// Ids as the actor's own user namespace has them; nil in the host's, or where it has no such id.
+    public var innerUser: UInt32?
+    public var innerGroup: UInt32?
+    /// Where the login session comes from: an address or host name, and its terminal.
+    public var sessionRemote = ActorFacts.none
+    public var sessionTerminal = ActorFacts.none
+
+    // MARK: image
+
+    /// Path of the executable as the exec's actor had it.
+    public var executable = ActorFacts.none
+    /// Arguments, each ended by a NUL; cut at a limit.
+    public var arguments = ActorFacts.none
+    /// SHA-256 of the executable, 32 bytes.
+    public var hash = ActorFacts.none
+    /// Why there is none: an identifier.
+    public var hashFailure = ActorFacts.none
+    public var packageName = ActorFacts.none
+    public var packageVersion = ActorFacts.none
+    /// The host's package database is known, and no package owns the executable.
+    public var unpackaged = false
+
+    // MARK: lineage and tenant
+
+    /// The parent first, then its parent, and so on.
+    public var ancestors = UnsafeBufferPointer<Ancestor>(start: nil, count: 0)
+    /// The chain goes on behind the last of `ancestors`, which is as deep as the configuration lets it.
+    public var ancestorsTruncated = false
+    /// Known only from /proc: what was told of it there may be another's.
+    public var isFromProc = false
+    /// Nil: the host.
+    public var tenant: Unmanaged<Tenant>?
+    /// Its namespaces differ from the host's.
+    public var foreignNamespaces: NamespaceSet = []
+
+    public init() {}
+
+    public static var none: Bytes { @inline(__always) get { Bytes(start: nil, count: 0) } }
+
+    public struct Ancestor {
+        /// start_boottime of its leader, nanoseconds; 0: not known.
+        public var start: UInt64
+        public var pid: UInt32
+        public var name: Bytes
+        public var executable: Bytes
+        /// As in `ActorFacts`.
+        public var arguments: Bytes
+
+        public init(start: UInt64, pid: UInt32, name: Bytes, executable: Bytes, arguments: Bytes) {
+            self.start = start
+            self.pid = pid
+            self.name = name
+            self.executable = executable
+            self.arguments = arguments
+        }
+    }
+}
+
+/// Which namespaces.
+public struct NamespaceSet: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public static let mount = NamespaceSet(rawValue: 1)
+    public static let pid = NamespaceSet(rawValue: 2)
+    public static let user = NamespaceSet(rawValue: 4)
+    public static let network = NamespaceSet(rawValue: 8)
+    public static let ipc = NamespaceSet(rawValue: 16)
+    public static let uts = NamespaceSet(rawValue: 32)
+    public static let cgroup = NamespaceSet(rawValue: 64)
+}
+
+/// A virtual machine or container (`hypervigil.tenant`, and ECS `container`). What becomes known of it later makes another one.
+public final class Tenant: Sendable {
+    public enum Kind: String, Sendable { case vm, container }
+    public enum Role: String, Sendable { case guest, manager }
+
+    public let kind: Kind
+    /// `libvirt`, `docker`, ...: the words of EVENTS.md and of data/cgroup-samples.tsv.
+    public let engine: String
+    public let role: Role
+    /// What the engine calls it for ever; for rootless engines with the owner: `1000/ID`.
+    public let id: String
+    /// What people call it; empty: not known.
+    public let name: String
+    /// Of a container; empty: not known.
+    public let image: String
+    /// Of a container: the low-level runtime or engine; empty: not known.
+    public let runtime: String
+
+    public init(kind: Kind, engine: String, role: Role, id: String, name: String = "", image: String = "", runtime: String = "") {
+        self.kind = kind
+        self.engine = engine
+        self.role = role
+        self.id = id
+        self.name = name
+        self.image = image
+        self.runtime = runtime
+    }
+}
