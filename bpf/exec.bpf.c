@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Processes: exec, done and failed; fork and exit are in process.h. */
+/* Processes: exec, done and failed; fork and exit are in process.h, what attribution needs beside them in attribution.h. */
 #define SCRATCH_MAP hv_scratch_exec
 #define HV_SCRATCH_RECORD 65536
 #define HV_SCRATCH_STRING 65536
@@ -17,6 +17,7 @@
 __u64 taken_over[2] SEC(".data.taken") = { 0, 0 };
 
 #include "process.h"
+#include "attribution.h"
 
 /*
  * What is known of an exec before it replaces the credentials, by task, and which of
@@ -99,34 +100,6 @@ int BPF_PROG(exec_rename, struct task_struct *task, const char *comm)
 	return 0;
 }
 
-#define HV_CGROUP_LEVELS 32
-
-/* Path of a cgroup in its hierarchy: kernfs nodes upwards, the root is "/". */
-__noinline int walk_cgroup(__u32 key)
-{
-	struct scratch *slot = bpf_map_lookup_elem(&SCRATCH_MAP, &key);
-
-	if (!slot)
-		return 0;
-	slot->walk_position = HV_PATH_MAX;
-	slot->walk_flags = HV_STRING_TRUNCATED;
-	for (int round = 0; round < HV_CGROUP_LEVELS; round++) {
-		struct kernfs_node *at = (void *)slot->walk_dentry;
-		struct kernfs_node *parent = kernfs_parent(at);
-		long length;
-
-		if (!parent) {
-			slot->walk_flags = 0;
-			break;
-		}
-		length = bpf_probe_read_kernel_str(slot->name + 8, HV_NAME_MAX, BPF_CORE_READ(at, name));
-		if (length <= 0 || !walk_prepend(slot, slot->name + 8, length - 1))
-			break;
-		slot->walk_dentry = (__u64)parent;
-	}
-	return 0;
-}
-
 /* The arguments lie between two addresses of the new memory; a page that is not there ends them. */
 static __always_inline struct hv_string put_arguments(struct scratch *slot, __u64 start, __u32 size)
 {
@@ -167,13 +140,6 @@ static __always_inline struct hv_string put_directory(struct scratch *slot, stru
 	if (HELPER_EXISTS(get_current_task_btf))
 		return put_path_typed(slot, fs->pwd.dentry, fs->pwd.mnt);
 	return put_path_mounted(slot, BPF_CORE_READ(fs, pwd.dentry), BPF_CORE_READ(fs, pwd.mnt));
-}
-
-static __always_inline struct hv_string put_cgroup(struct scratch *slot, struct task_struct *task)
-{
-	slot->walk_dentry = (__u64)task_cgroup(task);
-	walk_cgroup(slot->key);
-	return walk_put(slot);
 }
 
 /* Notes that this exec of the task is reported; false: it was. */
@@ -225,6 +191,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 
 	file = bprm->file;
 	object_fill_typed(&record->executable, file->f_inode);
+	record->executable_ctime = inode_ctime(file->f_inode);
 	if (record->executable.links == 0) {
 		record->header.flags |= HV_EXEC_FILELESS;
 		if (inode_is_memfd(file))
@@ -265,7 +232,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 		record->strings[HV_EXEC_INTERPRETER] = string_slot(0, 0);
 	}
 	record->strings[HV_EXEC_DIRECTORY] = put_directory(slot, task);
-	record->strings[HV_EXEC_CGROUP] = put_cgroup(slot, task);
+	record->strings[HV_EXEC_CGROUP] = put_cgroup(slot, task_cgroup(task));
 	record->strings[HV_EXEC_ARGS] = put_arguments(slot, start, size);
 	if (record->strings[HV_EXEC_ARGS].length < size)
 		record->header.flags |= HV_EXEC_ARGS_TRUNCATED;
@@ -330,6 +297,7 @@ static __noinline int exec_failed(const char *filename, bool user, int result)
 	__builtin_memset(&record->executable, 0, sizeof(record->executable));
 	__builtin_memset(&record->script, 0, sizeof(record->script));
 	__builtin_memset(&record->before, 0, sizeof(record->before));
+	record->executable_ctime = 0;
 	record->args_count = 0;
 	record->args_size = 0;
 	record->error = result;
@@ -338,7 +306,7 @@ static __noinline int exec_failed(const char *filename, bool user, int result)
 	record->strings[HV_EXEC_FILENAME] = user ? put_user_string(slot, filename) : put_kernel_string(slot, filename);
 	record->strings[HV_EXEC_INTERPRETER] = string_slot(0, 0);
 	record->strings[HV_EXEC_DIRECTORY] = put_directory(slot, task);
-	record->strings[HV_EXEC_CGROUP] = put_cgroup(slot, task);
+	record->strings[HV_EXEC_CGROUP] = put_cgroup(slot, task_cgroup(task));
 	record->strings[HV_EXEC_ARGS] = string_slot(0, 0);
 	ring_send(ring, &record->header, slot->used & (HV_SCRATCH_RECORD - 1));
 	scratch_put(slot);

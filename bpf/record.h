@@ -19,7 +19,7 @@
 #define HV_PATH_MAX 4096   /* bytes of one path; a longer one is cut at the front and flagged */
 #define HV_ARGS_MAX 32768  /* bytes of arguments; more are counted, not carried */
 #define HV_RINGS_MAX 16    /* ring 0 is the priority ring, 1... the bulk rings */
-#define HV_KINDS_MAX 8
+#define HV_KINDS_MAX 16
 
 enum hv_kind {
 	HV_KIND_EXEC = 1,   /* struct hv_exec, also a failed one */
@@ -28,6 +28,9 @@ enum hv_kind {
 	HV_KIND_FILE = 4,   /* struct hv_file */
 	HV_KIND_RESULT = 5, /* struct hv_result: how the hv_file of the same operation ended */
 	HV_KIND_MODULE = 6, /* struct hv_module */
+	HV_KIND_CGROUP = 7, /* struct hv_cgroup */
+	HV_KIND_NAMESPACE = 8, /* struct hv_namespace */
+	HV_KIND_PROCESS = 9, /* struct hv_process; from an iterator, in no ring */
 };
 
 struct hv_header {
@@ -56,7 +59,7 @@ struct hv_string {
 struct hv_actor {
 	__u64 start;        /* start_boottime of the thread group's leader, ns */
 	__u64 parent_start; /* the same of the real parent's leader */
-	__u64 cgroup;       /* id of its cgroup (v2, or the v1 controller's own where v2 has it at the root) */
+	__u64 cgroup;       /* HV_CGROUP() of its cgroup: of v2, or of a v1 controller's where v2 has it at the root */
 	__u64 capabilities; /* effective */
 	__u32 pid;          /* thread group id, initial pid namespace */
 	__u32 tid;
@@ -114,6 +117,7 @@ struct hv_exec {
 	struct hv_object executable;
 	struct hv_object script;
 	struct hv_credentials before;
+	__u64 executable_ctime; /* ns since 1970 */
 	__u32 args_count; /* true count */
 	__u32 args_size;  /* true size in bytes */
 	__s32 error;      /* 0 or a negative errno */
@@ -278,6 +282,62 @@ struct hv_module {
 	struct hv_string strings[HV_MODULE_STRINGS];
 };
 
+/*
+ * A cgroup by its hierarchy and its id (that of its kernfs node, the inode number of its directory) in one number: ids
+ * are unique in a hierarchy only. The hierarchy is 0 for v2, and as /proc/cgroups numbers it for v1's.
+ */
+#define HV_CGROUP_SHIFT 56
+#define HV_CGROUP(hierarchy, id) ((__u64)(hierarchy) << HV_CGROUP_SHIFT | (id))
+#define HV_CGROUP_ID(cgroup) ((cgroup) & ((1ULL << HV_CGROUP_SHIFT) - 1))
+
+enum hv_cgroup_action {
+	HV_CGROUP_MADE = 1,
+	HV_CGROUP_RENAMED = 2,
+	HV_CGROUP_REMOVED = 3,
+};
+
+enum hv_cgroup_string {
+	HV_CGROUP_PATH, /* in its hierarchy; after a rename the new one */
+	HV_CGROUP_STRINGS,
+};
+
+/* No event of its own: what user space knows of cgroups follows it. */
+struct hv_cgroup {
+	struct hv_header header;
+	__u64 cgroup; /* HV_CGROUP() */
+	__u32 action; /* enum hv_cgroup_action */
+	struct hv_string strings[HV_CGROUP_STRINGS];
+};
+
+enum hv_namespace_call {
+	HV_NAMESPACE_UNSHARE = 1,
+	HV_NAMESPACE_SETNS = 2,
+};
+
+/* The calling thread has other namespaces now, or was refused them. */
+struct hv_namespace {
+	struct hv_header header;
+	struct hv_actor actor; /* as it is after the call */
+	__u64 asked;           /* CLONE_* (linux/sched.h); of setns with a namespace's own descriptor 0 where any will do */
+	__u32 call;            /* enum hv_namespace_call */
+	__s32 error;           /* 0 or a negative errno */
+};
+
+enum hv_process_string {
+	HV_PROCESS_EXECUTABLE, /* as HV_EXEC_EXECUTABLE */
+	HV_PROCESS_CGROUP,
+	HV_PROCESS_STRINGS,
+};
+
+/* A process that is there when the monitor starts. */
+struct hv_process {
+	struct hv_header header; /* no sequence, no ring */
+	struct hv_actor actor;
+	struct hv_object executable; /* all 0: a thread of the kernel's, or it has ended */
+	__u64 executable_ctime;
+	struct hv_string strings[HV_PROCESS_STRINGS];
+};
+
 /* What the kernel side counts, one per CPU and ring, at index cpu * HV_RINGS_MAX + ring of the map hv_counters. */
 struct hv_counter {
 	__u64 sequence;   /* next number; all below were taken */
@@ -392,12 +452,15 @@ HV_ASSERT_SIZE(struct hv_string, 4);
 HV_ASSERT_SIZE(struct hv_actor, 144);
 HV_ASSERT_SIZE(struct hv_object, 48);
 HV_ASSERT_SIZE(struct hv_credentials, 32);
-HV_ASSERT_SIZE(struct hv_exec, 32 + 144 + 48 + 48 + 32 + 16 + 24);
+HV_ASSERT_SIZE(struct hv_exec, 32 + 144 + 48 + 48 + 32 + 8 + 16 + 24);
 HV_ASSERT_SIZE(struct hv_fork, 32 + 144 + 16);
 HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
 HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
+HV_ASSERT_SIZE(struct hv_cgroup, 32 + 8 + 4 + 4);
+HV_ASSERT_SIZE(struct hv_namespace, 32 + 144 + 8 + 8);
+HV_ASSERT_SIZE(struct hv_process, 32 + 144 + 48 + 8 + 8);
 HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 16);
 HV_ASSERT_SIZE(struct hv_tenant, 16 + 8 * HV_KINDS_MAX);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);

@@ -18,7 +18,7 @@ package struct Keys: Sendable {
     // MARK: processes
 
     package let processesActions = Key(
-        "processes.actions", .words(), default: [ProcessAction.exec, .exit],
+        "processes.actions", .words(), default: [ProcessAction.exec, .exit, .namespaceChange],
         """
         Which acts of processes become events. What is not named is still used to know who is whose parent.
         """)
@@ -62,6 +62,33 @@ package struct Keys: Sendable {
         How closely writes are told. summary: the first change through a handle, and the totals at its close; bytes: these with the bytes written so far; \
         every-write: each write call as an event of its own, with its bytes and where in the file they lie, beside the totals. The finer two attach more \
         hooks, which every write of the machine pays for.
+        """)
+
+    // MARK: attribution
+
+    package let attributionProcesses = Key(
+        "attribution.processes", .whole(0...1_000_000), default: 65_536,
+        """
+        Most processes that are known at a time, ended ones that others descend from among them. When they are used up, those that ended longest ago are \
+        forgotten. Each takes 200 bytes, and each program that runs its path and its arguments, up to attribution.arguments. 0: none are followed; then \
+        events name only what the kernel tells with them, and no parents but the first.
+        """)
+    package let attributionAncestors = Key(
+        "attribution.ancestors", .whole(0...256), default: 8,
+        """
+        How many of a process's parents, their parents and so on events name.
+        """)
+    package let attributionArguments = Key(
+        "attribution.arguments", .whole(0...32_768), default: 512,
+        """
+        How many bytes of a process's arguments are kept, for later events of it and of what descends from it.
+        """)
+
+    package let attributionWait = Key(
+        "attribution.wait", .duration(.zero...(.seconds(1))), default: .milliseconds(50),
+        """
+        How long an event waits at most for what is still to be found out of its process: names of users, a hash, a package. Then it goes without. Order \
+        is kept: what comes behind it waits with it.
         """)
 
     // MARK: rings
@@ -150,7 +177,10 @@ package struct Keys: Sendable {
 
 package enum CaptureKind: String, CaseIterable, Sendable { case exec, file, module }
 package enum Backend: String, CaseIterable, Sendable { case auto, fentry, tracepoint }
-package enum ProcessAction: String, CaseIterable, Sendable { case exec, fork, exit }
+package enum ProcessAction: String, CaseIterable, Sendable {
+    case exec, fork, exit
+    case namespaceChange = "namespace-change"
+}
 package enum FilesDetail: String, CaseIterable, Sendable {
     case summary, bytes
     case everyWrite = "every-write"

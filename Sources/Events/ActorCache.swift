@@ -10,9 +10,11 @@ struct ActorParts {
     var ends: Ends
 
     struct Ends {
+        /// `process`, left open, without what it runs, which an exec tells itself.
+        var identity = 0
         /// `process`, left open.
         var process = 0
-        /// The end of `process`, and `user` and `group`.
+        /// The end of `process`, `user` and `group`, and what else is known of the actor at the top level.
         var user = 0
         /// `hypervigil.process` with `cgroup`, both left open.
         var cgroup = 0
@@ -24,33 +26,43 @@ struct ActorParts {
 /// The encoded parts of actors that were just seen: a process's events in a row repeat them byte for byte.
 ///
 /// Direct-mapped and of a fixed size. The key is the whole of `hv_actor` but the task's flags, which come and go in the
-/// middle of a system call and are in no part, so that whatever else changes in it makes the parts anew; what they depend
-/// on beside it is the encoder's context and its clock, which forgets them all when it is stepped.
+/// middle of a system call and are in no part, so that whatever else changes in it makes the parts anew, and the version of what is known
+/// beside it; what they depend on beyond that is the encoder's context and its clock, which forgets them all when it is stepped.
 struct ActorCache: ~Copyable {
     private static let slots = 64
     private static let keyBytes = MemoryLayout<hv_actor>.size
     private static var flagsOffset: Int { @inline(__always) get { MemoryLayout<hv_actor>.offset(of: \.task_flags).unsafelyUnwrapped } }
 
-    /// Of a slot's encoded parts: 1,400 at most, and the beginnings of two entity ids.
+    /// Of a slot's encoded parts: 1,400 at most without names, images and parents, and the beginnings of two entity ids. Pages that no
+    /// actor reaches cost nothing.
     private let room: Int
+    /// For parts that are larger than that.
+    private var large: UnsafeMutableRawBufferPointer
     private let bytes: UnsafeMutableRawPointer
     private let keys: UnsafeMutableRawPointer
     /// `rest` of 0: nothing is known.
     private let ends: UnsafeMutablePointer<ActorParts.Ends>
+    /// `ActorFacts.version`, by slot.
+    private let versions: UnsafeMutablePointer<UInt64>
 
     init(entityIDBytes: Int) {
         precondition(Self.flagsOffset % 8 == 0 && Self.keyBytes % 8 == 0, "keys are compared by words")
-        room = (2048 + 2 * entityIDBytes + Cursor.slack) & ~15
+        room = (12_288 + 2 * entityIDBytes + Cursor.slack) & ~15
+        large = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         bytes = .allocate(byteCount: Self.slots * room, alignment: 16)
         keys = .allocate(byteCount: Self.slots * Self.keyBytes, alignment: 16)
         ends = .allocate(capacity: Self.slots)
         ends.initialize(repeating: ActorParts.Ends(), count: Self.slots)
+        versions = .allocate(capacity: Self.slots)
+        versions.initialize(repeating: 0, count: Self.slots)
     }
 
     deinit {
         bytes.deallocate()
         keys.deallocate()
         ends.deallocate()
+        versions.deallocate()
+        large.deallocate()
     }
 
     @inline(__always)
@@ -61,8 +73,8 @@ struct ActorCache: ~Copyable {
 
     /// The parts, valid until the next `store`; nil where they are not known.
     @inline(__always)
-    func find(_ actor: borrowing ActorView, _ slot: Int) -> ActorParts? {
-        guard ends[slot].rest != 0, let key = borrowed(actor.bytes).baseAddress, Self.agree(keys + slot &* Self.keyBytes, key) else {
+    func find(_ actor: borrowing ActorView, _ slot: Int, version: UInt64) -> ActorParts? {
+        guard ends[slot].rest != 0, versions[slot] == version, let key = borrowed(actor.bytes).baseAddress, Self.agree(keys + slot &* Self.keyBytes, key) else {
             return nil
         }
         return ActorParts(start: bytes + slot &* room, ends: ends[slot])
@@ -83,20 +95,31 @@ struct ActorCache: ~Copyable {
         return difference == 0
     }
 
-    /// Where a slot's parts are to be written; what it had is gone.
-    func clear(_ slot: Int) -> UnsafeMutableRawPointer {
+    /// Where a slot's parts are to be written, with room for those that take `bound` bytes at most; what it had is gone.
+    mutating func clear(_ slot: Int, bound: Int) -> UnsafeMutableRawPointer {
         ends[slot].rest = 0
-        return bytes + slot &* room
+        if bound + Cursor.slack <= room { return bytes + slot &* room }
+        if large.count < bound + Cursor.slack {
+            large.deallocate()
+            large = .allocate(byteCount: bound + Cursor.slack, alignment: 16)
+        }
+        return large.baseAddress.unsafelyUnwrapped
     }
 
-    /// - Parameter reusable: false for parts that are right for the event at hand only.
-    func store(_ actor: borrowing ActorView, _ slot: Int, _ parts: ActorParts.Ends, reusable: Bool) -> ActorParts {
-        precondition(parts.rest <= room &- Cursor.slack, "an actor outgrew its room")
-        if reusable, let key = borrowed(actor.bytes).baseAddress {
+    /// - Parameters:
+    ///   - start: what `clear` gave.
+    ///   - reusable: false for parts that are right for the event at hand only.
+    func store(
+        _ actor: borrowing ActorView, _ slot: Int, _ start: UnsafeMutableRawPointer, _ parts: ActorParts.Ends, version: UInt64, reusable: Bool
+    ) -> ActorParts {
+        let inSlot = start == bytes + slot &* room
+        precondition(parts.rest <= (inSlot ? room : large.count) &- Cursor.slack, "an actor outgrew its room")
+        if reusable, inSlot, let key = borrowed(actor.bytes).baseAddress {
             memcpy(keys + slot &* Self.keyBytes, key, Self.keyBytes)
             ends[slot] = parts
+            versions[slot] = version
         }
-        return ActorParts(start: bytes + slot &* room, ends: parts)
+        return ActorParts(start: UnsafeRawPointer(start), ends: parts)
     }
 
     func forgetAll() {

@@ -6,6 +6,8 @@ public struct ActorFacts {
 
     /// Another one whenever anything here differs for the same process; 0: nothing is known.
     public var version: UInt64 = 0
+    /// Something was asked for, and may be known soon: the event may wait for it (`attribution.wait`).
+    public var isPending = false
 
     // MARK: names
 
@@ -44,36 +46,46 @@ public struct ActorFacts {
 
     // MARK: lineage and tenant
 
-    /// The parent first, then its parent, and so on.
+    /// Of the parent that the record names, which is another than the first ancestor where that one ended first.
+    public var parentExecutable = ActorFacts.none
+    public var parentArguments = ActorFacts.none
+    /// Who started it first, then who started that, and so on.
     public var ancestors = UnsafeBufferPointer<Ancestor>(start: nil, count: 0)
     /// The chain goes on behind the last of `ancestors`, which is as deep as the configuration lets it.
     public var ancestorsTruncated = false
-    /// Known only from /proc: what was told of it there may be another's.
-    public var isFromProc = false
+    /// The arguments were read in /proc: the process may have written there what it liked.
+    public var argumentsAreFromProc = false
     /// Nil: the host.
     public var tenant: Unmanaged<Tenant>?
     /// Its namespaces differ from the host's.
     public var foreignNamespaces: NamespaceSet = []
+
+    /// Bytes of all that is here, for room to encode it.
+    public var byteCount: Int {
+        var sum = executable.count + arguments.count + parentExecutable.count + parentArguments.count
+        sum += userName.count + effectiveUserName.count + savedUserName.count + groupName.count + effectiveGroupName.count + loginUserName.count
+        sum += sessionRemote.count + sessionTerminal.count + packageName.count + packageVersion.count + hashFailure.count + hash.count
+        for ancestor in ancestors { sum += ancestor.name.count + ancestor.executable.count }
+        if let tenant { sum += tenant._withUnsafeGuaranteedRef { $0.byteCount } }
+        return sum
+    }
 
     public init() {}
 
     public static var none: Bytes { @inline(__always) get { Bytes(start: nil, count: 0) } }
 
     public struct Ancestor {
-        /// start_boottime of its leader, nanoseconds; 0: not known.
+        /// start_boottime of its leader, nanoseconds.
         public var start: UInt64
         public var pid: UInt32
         public var name: Bytes
         public var executable: Bytes
-        /// As in `ActorFacts`.
-        public var arguments: Bytes
 
-        public init(start: UInt64, pid: UInt32, name: Bytes, executable: Bytes, arguments: Bytes) {
+        public init(start: UInt64, pid: UInt32, name: Bytes, executable: Bytes) {
             self.start = start
             self.pid = pid
             self.name = name
             self.executable = executable
-            self.arguments = arguments
         }
     }
 }
@@ -90,6 +102,16 @@ public struct NamespaceSet: OptionSet, Sendable {
     public static let ipc = NamespaceSet(rawValue: 16)
     public static let uts = NamespaceSet(rawValue: 32)
     public static let cgroup = NamespaceSet(rawValue: 64)
+    public static let time = NamespaceSet(rawValue: 128)
+
+    /// Of `CLONE_NEW*` (include/uapi/linux/sched.h).
+    public init(cloneFlags: UInt64) {
+        let flags: [(UInt64, NamespaceSet)] = [
+            (0x0002_0000, .mount), (0x2000_0000, .pid), (0x1000_0000, .user), (0x4000_0000, .network), (0x0800_0000, .ipc), (0x0400_0000, .uts),
+            (0x0200_0000, .cgroup), (0x80, .time),
+        ]
+        self = flags.reduce(into: []) { if cloneFlags & $1.0 != 0 { $0.insert($1.1) } }
+    }
 }
 
 /// A virtual machine or container (`hypervigil.tenant`, and ECS `container`). What becomes known of it later makes another one.
@@ -118,5 +140,8 @@ public final class Tenant: Sendable {
         self.name = name
         self.image = image
         self.runtime = runtime
+        byteCount = [engine, id, name, image, runtime].reduce(0) { $0 + $1.utf8.count }
     }
+
+    let byteCount: Int
 }

@@ -5,30 +5,38 @@ internal import Rings
 extension ECSEncoder {
     /// The parts of an event's actor, valid until the next call. Call it behind `begin`.
     @inline(__always)
-    mutating func parts(_ actor: borrowing ActorView) -> ActorParts {
+    mutating func parts(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>?) -> ActorParts {
         let slot = actors.slot(actor)
-        return actors.find(actor, slot) ?? encodeParts(actor, slot)
+        return actors.find(actor, slot, version: facts?.pointee.version ?? 0) ?? encodeParts(actor, facts, slot)
     }
 
     @inline(never)
-    private mutating func encodeParts(_ actor: borrowing ActorView, _ slot: Int) -> ActorParts {
-        let start = actors.clear(slot)
-        var cursor = Cursor(start)
-        var ends = ActorParts.Ends()
-        process(actor, &cursor)
-        ends.process = cursor.position - start
-        user(actor, &cursor)
-        ends.user = cursor.position - start
-        own(actor, &cursor)
-        ends.cgroup = cursor.position - start
-        ownRest(actor, &cursor)
-        ends.rest = cursor.position - start
-        // Where bytes of a name were replaced, each event notes them in `hypervigil.raw`.
-        return actors.store(actor, slot, ends, reusable: raw.isEmpty)
+    private mutating func encodeParts(_ actor: borrowing ActorView, _ known: UnsafePointer<ActorFacts>?, _ slot: Int) -> ActorParts {
+        guard let known else { return encodeParts(actor, ActorFacts(), slot) }
+        return encodeParts(actor, known.pointee, slot)
     }
 
-    /// `process`, left open.
-    private mutating func process(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+    private mutating func encodeParts(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ slot: Int) -> ActorParts {
+        let bound = 4096 &+ 2 &* context.entityID.count &+ encodedBound(facts)
+        let start = actors.clear(slot, bound: bound)
+        var cursor = Cursor(start)
+        var ends = ActorParts.Ends()
+        process(actor, facts, &cursor)
+        ends.identity = cursor.position - start
+        image(facts, &cursor)
+        ends.process = cursor.position - start
+        user(actor, facts, &cursor)
+        ends.user = cursor.position - start
+        own(actor, facts, &cursor)
+        ends.cgroup = cursor.position - start
+        ownRest(actor, facts, &cursor)
+        ends.rest = cursor.position - start
+        // Where bytes of a name were replaced, each event notes them in `hypervigil.raw`.
+        return actors.store(actor, slot, start, ends, version: facts.version, reusable: raw.isEmpty)
+    }
+
+    /// `process`, left open, without what it runs.
+    private mutating func process(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
         cursor.put(",\"process\":{\"pid\":")
         cursor.number(actor.pid)
         cursor.put(",\"thread\":{\"id\":")
@@ -49,20 +57,48 @@ extension ECSEncoder {
         entity(actor.parentPid, actor.parentStart, &cursor)
         cursor.put(",\"name\":\"")
         string(borrowed(actor.parentName), .processParentName, &cursor)
+        cursor.put("\"")
+        if facts.parentExecutable.count > 0 {
+            cursor.put(",\"executable\":\"")
+            string(facts.parentExecutable, .processParentExecutable, &cursor)
+            cursor.put("\"")
+        }
+        commandLine(facts.parentArguments, .processParentCommandLine, &cursor)
         let terminal = actor.terminal
         if terminal != 0 {
-            cursor.put("\"},\"interactive\":true,\"tty\":{\"char_device\":{\"major\":")
+            cursor.put("},\"interactive\":true,\"tty\":{\"char_device\":{\"major\":")
             cursor.number(terminal >> 20)
             cursor.put(",\"minor\":")
             cursor.number(terminal & 0xfffff)
             cursor.put("}}")
         } else {
-            cursor.put("\"},\"interactive\":false")
+            cursor.put("},\"interactive\":false")
         }
     }
 
+    /// What it runs, as its last exec had it.
+    private mutating func image(_ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+        if facts.executable.count > 0 {
+            cursor.put(",\"executable\":\"")
+            string(facts.executable, .processExecutable, &cursor)
+            cursor.put("\"")
+        }
+        commandLine(facts.arguments, .processCommandLine, &cursor)
+    }
+
+    /// `command_line` of arguments that each end with a NUL.
+    private mutating func commandLine(_ arguments: UnsafeRawBufferPointer, _ field: RawField, _ cursor: inout Cursor) {
+        guard let start = arguments.baseAddress, arguments.count > 0 else { return }
+        let length = arguments[arguments.count &- 1] == 0 ? arguments.count &- 1 : arguments.count
+        cursor.put(",\"command_line\":\"")
+        let line = JSONString.writeLine(start, length, to: cursor.position)
+        cursor.position = line.end
+        cursor.put("\"")
+        if line.replaced { raw.note(field, UnsafeRawBufferPointer(start: start, count: length)) }
+    }
+
     /// The end of `process`, and `user` and `group`.
-    private func user(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+    private mutating func user(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
         cursor.put("},\"user\":{\"id\":")
         cursor.quoted(actor.uid)
         cursor.put(",\"effective\":{\"id\":")
@@ -80,8 +116,8 @@ extension ECSEncoder {
         cursor.put("}")
     }
 
-    /// The members of `hypervigil.process` that follow from the actor, up to the number in `cgroup`.
-    private func own(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+    /// `hypervigil.tenant`, and the members of `hypervigil.process` that follow from the actor, up to the number in `cgroup`.
+    private mutating func own(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
         cursor.put(",\"process\":{\"capabilities\":\"")
         cursor.hexadecimal(actor.capabilities, width: 16)
         cursor.put("\",\"namespaces\":{")
@@ -92,13 +128,38 @@ extension ECSEncoder {
         namespace("\"ipc\":\"", actor.ipcNamespace, &cursor)
         namespace("\"uts\":\"", actor.utsNamespace, &cursor)
         namespace("\"cgroup\":\"", actor.cgroupNamespace, &cursor)
+        if !facts.foreignNamespaces.isEmpty { NamespaceNames.write("\"foreign\":[", facts.foreignNamespaces, &cursor) }
         cursor.closeObject()
+        lineage(facts, &cursor)
         cursor.put(",\"cgroup\":{\"id\":")
-        cursor.quoted(actor.cgroup)
+        cursor.quoted(actor.cgroup & (1 << UInt64(HV_CGROUP_SHIFT) &- 1))
+    }
+
+    /// `ancestors`: who started it, who started that, and so on.
+    private mutating func lineage(_ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+        if facts.argumentsAreFromProc { cursor.put(",\"command_line_from_proc\":true") }
+        guard facts.ancestors.count > 0 else { return }
+        cursor.put(",\"ancestors\":[")
+        for ancestor in facts.ancestors {
+            cursor.put("{\"pid\":")
+            cursor.number(ancestor.pid)
+            cursor.put(",")
+            entity(ancestor.pid, ancestor.start, &cursor)
+            cursor.put(",\"name\":\"")
+            // Bytes that were replaced are in `hypervigil.raw` of its own events.
+            text(ancestor.name, &cursor)
+            if ancestor.executable.count > 0 {
+                cursor.put("\",\"executable\":\"")
+                text(ancestor.executable, &cursor)
+            }
+            cursor.put("\"},")
+        }
+        cursor.closeArray()
+        if facts.ancestorsTruncated { cursor.put(",\"ancestors_truncated\":true") }
     }
 
     /// The end of `cgroup` and what is behind it, but the task's flags.
-    private func ownRest(_ actor: borrowing ActorView, _ cursor: inout Cursor) {
+    private func ownRest(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
         cursor.put("}")
         if actor.session != .max {
             cursor.put(",\"session\":")
@@ -136,4 +197,31 @@ enum TaskFlags {
         }
         cursor.closeArray()
     }
+}
+
+/// Names of namespaces.
+enum NamespaceNames {
+    static var names: [(NamespaceSet, StaticString)] {
+        [
+            (.mount, "mount"), (.pid, "pid"), (.user, "user"), (.network, "network"), (.ipc, "ipc"), (.uts, "uts"), (.cgroup, "cgroup"),
+            (.time, "time"),
+        ]
+    }
+
+    /// Writes `key` and the names of an array, and a comma.
+    static func write(_ key: StaticString, _ set: NamespaceSet, _ cursor: inout Cursor) {
+        cursor.copy(key.utf8Start, key.utf8CodeUnitCount)
+        for (one, name) in names where set.contains(one) {
+            cursor.put("\"")
+            cursor.copy(name.utf8Start, name.utf8CodeUnitCount)
+            cursor.put("\",")
+        }
+        cursor.closeArray()
+        cursor.put(",")
+    }
+}
+
+extension NamespaceSet {
+    /// Allocates.
+    var names: [String] { NamespaceNames.names.filter { contains($0.0) }.map { "\($0.1)" } }
 }

@@ -13,7 +13,7 @@ extension ECSEncoder {
         let header = view.header
         let outcome = resolution.outcome ?? view.recordedOutcome
         begin(header, action, outcome, severity: action.severity, ordinal: resolution.ordinal, &cursor)
-        let actor = parts(view.actor)
+        let actor = parts(view.actor, resolution.actor)
         processAndUser(actor, &cursor)
 
         let path = joined.path(view, resolution)

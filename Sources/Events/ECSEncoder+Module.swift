@@ -11,7 +11,7 @@ extension ECSEncoder {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
         begin(header, action, resolution.outcome ?? view.recordedOutcome, severity: action.severity, ordinal: resolution.ordinal, &cursor)
-        let actor = parts(view.actor)
+        let actor = parts(view.actor, resolution.actor)
         processAndUser(actor, &cursor)
 
         let fromFile = view.source == HV_MODULE_SOURCE_FILE.rawValue

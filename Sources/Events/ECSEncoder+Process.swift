@@ -15,8 +15,9 @@ extension ECSEncoder {
             }
         begin(header, .exec, outcome, severity: severity, ordinal: resolution.ordinal, &cursor)
 
-        let actor = parts(view.actor)
-        process(actor, &cursor)
+        let actor = parts(view.actor, resolution.actor)
+        // A failed one leaves the caller what it ran.
+        if view.error == 0 { identity(actor, &cursor) } else { process(actor, &cursor) }
         let executable = borrowed(view.executable)
         if executable.count > 0 {
             cursor.put(",\"executable\":\"")
@@ -156,12 +157,33 @@ extension ECSEncoder {
         if cursor.position == open { cursor = empty } else { cursor.closeArray() }
     }
 
+    /// Other namespaces, or the refusal of them.
+    @discardableResult
+    public mutating func encode(_ view: borrowing NamespaceView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
+        var cursor = writer.reserve(bound(view.bytes, resolution))
+        let header = view.header
+        begin(header, .namespaceChange, Outcome(error: view.error), severity: Action.namespaceChange.severity, ordinal: resolution.ordinal, &cursor)
+        let actor = parts(view.actor, resolution.actor)
+        processAndUser(actor, &cursor)
+        own(header, view.actor, actor, &cursor)
+        cursor.put("},\"namespace_change\":{")
+        NamespaceNames.write("\"asked\":[", NamespaceSet(cloneFlags: view.asked), &cursor)
+        switch hv_namespace_call(view.call) {
+        case HV_NAMESPACE_UNSHARE: cursor.put("\"call\":\"unshare\"}")
+        case HV_NAMESPACE_SETNS: cursor.put("\"call\":\"setns\"}")
+        default: cursor.closeObject()
+        }
+        finish(&cursor)
+        writer.commit(cursor)
+        return true
+    }
+
     @discardableResult
     public mutating func encode(_ view: borrowing ForkView, _ resolution: borrowing Resolution, into writer: inout ByteWriter) -> Bool {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
         begin(header, .fork, .success, severity: Action.fork.severity, ordinal: resolution.ordinal, &cursor)
-        let actor = parts(view.actor)
+        let actor = parts(view.actor, resolution.actor)
         processAndUser(actor, &cursor)
         own(header, view.actor, actor, &cursor)
         if view.forkerPid != view.actor.parentPid || view.forkerStart != view.actor.parentStart {
@@ -184,7 +206,7 @@ extension ECSEncoder {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
         begin(header, .exit, .success, severity: Action.exit.severity, ordinal: resolution.ordinal, &cursor)
-        let actor = parts(view.actor)
+        let actor = parts(view.actor, resolution.actor)
         process(actor, &cursor)
         if view.signal == 0 {
             cursor.put(",\"exit_code\":")

@@ -14,7 +14,7 @@ public struct ECSEncoder: ~Copyable {
     }
     var times = TimestampWriter()
     var raw = RawFields()
-    let actors: ActorCache
+    var actors: ActorCache
     let joined = JoinedPaths()
     private let constants: ConstantBytes
 
@@ -42,6 +42,9 @@ public struct ECSEncoder: ~Copyable {
         case HV_KIND_EXIT.rawValue:
             guard let view = ExitView(record) else { return false }
             return encode(view, resolution, into: &writer)
+        case HV_KIND_NAMESPACE.rawValue:
+            guard let view = NamespaceView(record) else { return false }
+            return encode(view, resolution, into: &writer)
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record) else { return false }
             return encode(view, resolution, into: &writer)
@@ -57,6 +60,13 @@ public struct ECSEncoder: ~Copyable {
     @inline(__always)
     func bound(_ record: RawSpan, _ resolution: borrowing Resolution) -> Int {
         8192 &+ context.constantBytes &+ 40 &* (record.byteCount &+ resolution.path.count &+ resolution.targetPath.count)
+            &+ (resolution.actor.map { encodedBound($0.pointee) } ?? 0)
+    }
+
+    /// The most that what is known of an actor takes, its bytes in base64 among them.
+    @inline(__always)
+    func encodedBound(_ facts: borrowing ActorFacts) -> Int {
+        (JSONString.expansion &+ 2) &* facts.byteCount &+ facts.ancestors.count &* (128 &+ context.entityID.count)
     }
 
     // MARK: Parts that events share
@@ -119,6 +129,12 @@ public struct ECSEncoder: ~Copyable {
         if replaced { raw.note(field, bytes) }
     }
 
+    /// The inside of a JSON string whose bytes `hypervigil.raw` does not have.
+    func text(_ bytes: UnsafeRawBufferPointer, _ cursor: inout Cursor) {
+        guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+        cursor.position = JSONString.write(start, bytes.count, to: cursor.position).end
+    }
+
     @inline(__always)
     func entity(_ pid: UInt32, _ start: UInt64, _ cursor: inout Cursor) {
         cursor.copy(context.entityID)
@@ -131,6 +147,10 @@ public struct ECSEncoder: ~Copyable {
     /// `process`, left open.
     @inline(__always)
     func process(_ actor: ActorParts, _ cursor: inout Cursor) { cursor.copy(actor.start, actor.ends.process) }
+
+    /// `process`, left open, without what it runs.
+    @inline(__always)
+    func identity(_ actor: ActorParts, _ cursor: inout Cursor) { cursor.copy(actor.start, actor.ends.identity) }
 
     /// The end of `process`, and `user` and `group`.
     @inline(__always)

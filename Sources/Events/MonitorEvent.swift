@@ -79,6 +79,7 @@ public struct RecordKinds: OptionSet, Sendable {
             (Self(kind: HV_KIND_EXEC.rawValue), "exec"), (Self(kind: HV_KIND_FORK.rawValue), "fork"),
             (Self(kind: HV_KIND_EXIT.rawValue), "exit"), (Self(kind: HV_KIND_FILE.rawValue), "file"),
             (Self(kind: HV_KIND_RESULT.rawValue), "result"), (Self(kind: HV_KIND_MODULE.rawValue), "module"),
+            (Self(kind: HV_KIND_CGROUP.rawValue), "cgroup"), (Self(kind: HV_KIND_NAMESPACE.rawValue), "namespace"),
             (.throttled, "throttled"),
         ]
     }

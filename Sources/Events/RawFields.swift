@@ -1,6 +1,6 @@
 /// The fields whose bytes may be no UTF-8, in the order in which `hypervigil.raw` nests them.
 enum RawField: Int, CaseIterable {
-    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory, processParentName
+    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory, processParentName, processParentExecutable, processParentCommandLine
     case filePath, fileTargetPath, fileName, fileDirectory, fileExtension
     case execFilename, execInterpreter, execCgroupPath
     case pathActor, pathInner, pathSpelled
@@ -17,6 +17,8 @@ enum RawField: Int, CaseIterable {
         case .processName: ("process", "name", "", "")
         case .processWorkingDirectory: ("process", "working_directory", "", "")
         case .processParentName: ("process", "parent", "name", "")
+        case .processParentExecutable: ("process", "parent", "executable", "")
+        case .processParentCommandLine: ("process", "parent", "command_line", "")
         case .filePath: ("file", "path", "", "")
         case .fileTargetPath: ("file", "target_path", "", "")
         case .fileName: ("file", "name", "", "")
@@ -75,7 +77,7 @@ extension StaticString {
 
 /// The bytes of fields in which something was replaced by U+FFFD, until `hypervigil.raw` is written at the event's end.
 struct RawFields: ~Copyable {
-    private var present: UInt32 = 0
+    private var present: UInt64 = 0
     private let values: UnsafeMutablePointer<UnsafeRawBufferPointer>
 
     init() {
@@ -91,7 +93,7 @@ struct RawFields: ~Copyable {
     /// The bytes must stay until `write`.
     @inline(never)
     mutating func note(_ field: RawField, _ bytes: UnsafeRawBufferPointer) {
-        present |= 1 << UInt32(field.rawValue)
+        present |= 1 << UInt64(field.rawValue)
         values[field.rawValue] = bytes
     }
 
@@ -101,7 +103,7 @@ struct RawFields: ~Copyable {
     func write(_ cursor: inout Cursor) {
         cursor.put(",\"raw\":{")
         var previous: RawField?
-        for field in RawField.allCases where present & 1 << UInt32(field.rawValue) != 0 {
+        for field in RawField.allCases where present & 1 << UInt64(field.rawValue) != 0 {
             var depth = 0
             if let previous {
                 depth = field.shared(with: previous)
@@ -136,7 +138,7 @@ struct RawFields: ~Copyable {
                 from = index + 1
                 if index < bytes.count { cursor.put("\",\"") }
             }
-        } else if field == .processCommandLine {
+        } else if field == .processCommandLine || field == .processParentCommandLine {
             Base64.write(start, bytes.count, &cursor, nul: UInt8(ascii: " "))
         } else {
             Base64.write(start, bytes.count, &cursor)

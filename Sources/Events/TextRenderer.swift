@@ -53,6 +53,10 @@ public struct TextRenderer: ~Copyable {
             guard let view = ExitView(record) else { return false }
             describe(view)
             line(header, view.actor, .exit, .success, into: &writer)
+        case HV_KIND_NAMESPACE.rawValue:
+            guard let view = NamespaceView(record) else { return false }
+            describe(view)
+            line(header, view.actor, .namespaceChange, Outcome(error: view.error), into: &writer)
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record), let action = Action(fileAction: view.action) else { return false }
             let outcome = resolution.outcome ?? view.recordedOutcome
@@ -190,6 +194,12 @@ public struct TextRenderer: ~Copyable {
         object.appendPrintable("[\(view.actor.parentPid)]")
     }
 
+    private mutating func describe(_ view: borrowing NamespaceView) {
+        object.appendPrintable(view.call == HV_NAMESPACE_SETNS.rawValue ? "joins" : "leaves its")
+        let names = NamespaceSet(cloneFlags: view.asked).names
+        object.appendPrintable(names.isEmpty ? " a namespace" : " " + names.joined(separator: ", "))
+    }
+
     private mutating func describe(_ view: borrowing ExitView) {
         if view.signal == 0 {
             object.appendPrintable("code \(view.code)")
@@ -231,6 +241,7 @@ extension Action {
     fileprivate var color: StaticString {
         switch self {
         case .exec: "\u{1b}[32m"
+        case .namespaceChange: "\u{1b}[35m"
         case .fork, .exit: "\u{1b}[2m"
         case .create, .write, .truncate, .rename, .delete, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .utimes, .setxattr,
             .removexattr, .setflags, .mmapWrite, .mount, .umount:

@@ -7,6 +7,7 @@ public import Rings
 /// |---|---|---|---|---|
 /// | exec, fork | event | process | start | a failed exec too: its outcome says so |
 /// | exit | event | process | end | |
+/// | namespace-change | event | process | change | |
 /// | create, link, symlink, mkdir, mknod | event | file | creation | |
 /// | write, truncate, rename | event | file | change | |
 /// | chmod, chown, utimes, setxattr, removexattr, setflags | event | file | change | |
@@ -32,6 +33,7 @@ public import Rings
 /// have none, as ECS wants it for `info`.
 public enum Action: String, CaseIterable, Sendable {
     case exec, fork, exit
+    case namespaceChange = "namespace-change"
     case create, write, truncate, rename, delete, link, symlink, mkdir, rmdir, mknod
     case chmod, chown, utimes, setxattr, removexattr, setflags
     case mmapWrite = "mmap-write"
@@ -48,6 +50,7 @@ public enum Action: String, CaseIterable, Sendable {
         case .exec: "\"kind\":\"event\",\"category\":[\"process\"],\"type\":[\"start\"],\"action\":\"exec\""
         case .fork: "\"kind\":\"event\",\"category\":[\"process\"],\"type\":[\"start\"],\"action\":\"fork\""
         case .exit: "\"kind\":\"event\",\"category\":[\"process\"],\"type\":[\"end\"],\"action\":\"exit\""
+        case .namespaceChange: "\"kind\":\"event\",\"category\":[\"process\"],\"type\":[\"change\"],\"action\":\"namespace-change\""
         case .create: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"creation\"],\"action\":\"create\""
         case .write: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"write\""
         case .rename: "\"kind\":\"event\",\"category\":[\"file\"],\"type\":[\"change\"],\"action\":\"rename\""
@@ -84,6 +87,7 @@ public enum Action: String, CaseIterable, Sendable {
         case .exec: "exec"
         case .fork: "fork"
         case .exit: "exit"
+        case .namespaceChange: "namespace-change"
         case .create: "create"
         case .write: "write"
         case .rename: "rename"
@@ -120,7 +124,7 @@ public enum Action: String, CaseIterable, Sendable {
         case .exec, .fork, .exit, .create, .write, .truncate, .rename, .delete, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .utimes,
             .setxattr, .removexattr, .setflags, .mmapWrite, .start:
             10
-        case .moduleRequest, .mount, .umount: 20
+        case .namespaceChange, .moduleRequest, .mount, .umount: 20
         case .moduleLoad, .moduleUnload, .kernelParameter, .stop: 40
         case .degraded: 60
         case .lost: 70

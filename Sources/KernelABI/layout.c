@@ -109,6 +109,7 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		fill_object(&exec.executable, next);
 		fill_object(&exec.script, next);
 		fill_credentials(&exec.before, next);
+		N64(exec.executable_ctime);
 		N32(exec.args_count);
 		N32(exec.args_size);
 		N32(exec.error);
@@ -124,6 +125,35 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		N64(fork.forker_start);
 		N32(fork.forker_pid);
 		return finish(record, &fork, sizeof(fork), 0);
+	}
+	case HV_KIND_CGROUP: {
+		struct hv_cgroup cgroup = {0};
+
+		fill_header(&cgroup.header, kind, next);
+		N64(cgroup.cgroup);
+		N32(cgroup.action);
+		strings = fill_strings(cgroup.strings, HV_CGROUP_STRINGS, record + sizeof(cgroup));
+		return finish(record, &cgroup, sizeof(cgroup), strings);
+	}
+	case HV_KIND_NAMESPACE: {
+		struct hv_namespace changed = {0};
+
+		fill_header(&changed.header, kind, next);
+		fill_actor(&changed.actor, next);
+		N64(changed.asked);
+		N32(changed.call);
+		N32(changed.error);
+		return finish(record, &changed, sizeof(changed), 0);
+	}
+	case HV_KIND_PROCESS: {
+		struct hv_process process = {0};
+
+		fill_header(&process.header, kind, next);
+		fill_actor(&process.actor, next);
+		fill_object(&process.executable, next);
+		N64(process.executable_ctime);
+		strings = fill_strings(process.strings, HV_PROCESS_STRINGS, record + sizeof(process));
+		return finish(record, &process, sizeof(process), strings);
 	}
 	case HV_KIND_EXIT: {
 		struct hv_exit ended = {0};

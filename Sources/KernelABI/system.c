@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <linux/fs.h>
+#include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -37,6 +39,16 @@ int hv_set_attribute(int descriptor)
 int hv_refused_module_load(void)
 {
 	return syscall(SYS_finit_module, -1, "", 0) < 0 ? errno : 0;
+}
+
+void hv_trim_memory(void)
+{
+	malloc_trim(0);
+}
+
+int hv_unshare_nothing(void)
+{
+	return unshare(0);
 }
 
 void hv_name_thread(const char *name)

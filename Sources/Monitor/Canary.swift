@@ -41,7 +41,7 @@ final class Canary {
 
     // MARK: acts
 
-    func actProcesses(forks: Bool, exits: Bool, failed: Bool) {
+    func actProcesses(forks: Bool, exits: Bool, failed: Bool, namespaces: Bool) {
         tried.formUnion([.exec, .credentials])
         if forks { tried.insert(.fork) }
         if exits { tried.insert(.exit) }
@@ -56,6 +56,11 @@ final class Canary {
             children.append(UInt32(child))
             var status: Int32 = 0
             while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+        }
+        if namespaces {
+            tried.insert(.namespace)
+            // Of none: allowed, and nothing changes.
+            _ = hv_unshare_nothing()
         }
         if failed {
             tried.insert(.failedExec)
@@ -172,6 +177,10 @@ final class Canary {
             return takes(view)
         case HV_KIND_RESULT.rawValue:
             return false
+        case HV_KIND_NAMESPACE.rawValue:
+            guard let view = NamespaceView(record), view.actor.pid == own else { return false }
+            fired.insert(.namespace)
+            return true
         case HV_KIND_MODULE.rawValue:
             guard let view = ModuleView(record), view.actor.pid == own else { return false }
             fired.insert(.module)

@@ -20,6 +20,8 @@ extension Demand {
             }
         forks = settings.processesActions.contains(.fork)
         exits = settings.processesActions.contains(.exit)
+        namespaces = settings.processesActions.contains(.namespaceChange)
+        attribution = settings.attributionProcesses > 0
         failedExecs =
             switch settings.processesFailed {
             case .none: .none

@@ -153,6 +153,7 @@ extension CanaryAct {
         case .fileFlags: "file flags"
         case .fileMap: "writable mapping"
         case .failedExec: "failed exec"
+        case .namespace: "unshare"
         case .exec, .credentials, .fork, .exit, .module: rawValue
         }
     }

@@ -137,7 +137,7 @@ struct PathResolver: ~Copyable {
     }
 
     /// A module's file.
-    mutating func resolve(_ view: borrowing ModuleView, _ body: (borrowing Resolution) -> Void) {
+    mutating func resolve(_ view: borrowing ModuleView, _ known: borrowing Resolution, _ body: (borrowing Resolution) -> Void) {
         path.removeAll(keepingCapacity: true)
         if view.fileInner.byteCount > 0 {
             // Loads are rare: the mounts as they are now.
@@ -145,8 +145,8 @@ struct PathResolver: ~Copyable {
             let known = view.fileInner.withUnsafeBytes { MountTable.ofHost().hostPath(device: device, inner: $0, into: &path) { _ in false } }
             if known == nil { path.removeAll(keepingCapacity: true) }
         }
+        var resolution = copy known
         path.withUnsafeBytes {
-            var resolution = Resolution()
             resolution.path = $0
             body(resolution)
         }

@@ -1,3 +1,5 @@
+internal import Attribution
+internal import Configuration
 internal import Events
 internal import Glibc
 internal import KernelABI
@@ -15,6 +17,9 @@ final class Pipeline {
     private var throttlesAt: UInt64 = 0
     private let window: UInt64
     private let reorderWindow: UInt64
+    private let argumentsLimit: Int
+    /// Kinds that become events.
+    private let shown: RecordKinds
     /// Set while the canary acts: its events are taken out of the stream.
     var canary: Canary?
 
@@ -35,11 +40,13 @@ final class Pipeline {
     private static let accountsEvery: UInt64 = 100_000_000
     private static let idleAccountsEvery: UInt64 = 1_000_000_000
 
-    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
+    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, _ settings: Settings) throws(ProbeError) {
         self.probes = probes
         self.watch = watch
-        self.window = window
-        self.reorderWindow = reorderWindow
+        window = settings.consumerOrderWindow.nanoseconds
+        reorderWindow = settings.consumerReorderWindow.nanoseconds
+        shown = RecordKinds(shownBy: probes.demand)
+        argumentsLimit = settings.attributionArguments
         let attached = Clock.boot
         drain = OrderedDrain(rings: probes.maps.rings.count, notesPerRing: 8192)
         for index in probes.maps.rings.indices {
@@ -48,8 +55,10 @@ final class Pipeline {
         }
         throttles = ThrottleTracker(attached: attached)
         handler = RecordHandler(
-            losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow), sink: sink,
-            watch: watch)
+            losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow),
+            output: EventOutput(
+                sink: sink, watch: watch, attributor: probes.demand.attribution ? Attributor(ProcessTable.Limits(settings)) : nil, shown: shown,
+                wait: settings.attributionWait.nanoseconds))
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
         saidProblems = Set(watch?.problems.map(\.path) ?? [])
@@ -74,10 +83,12 @@ final class Pipeline {
             self.flush()
             keepAccounts(force: false)
         }
+        handler.output.now = Clock.boot
+        handler.output.release(all: flush || drain.isPressed)
         keepAccounts(force: flush)
         keepWatch()
         self.flush()
-        return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
+        return (records, handler.output.isHolding || (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
 
     /// The last account: everything that was numbered arrived, or is told as lost.
@@ -87,6 +98,7 @@ final class Pipeline {
         // Once more: what was skipped is set against what was taken over since.
         keepAccounts(force: true)
         handler.expire(before: .max)
+        handler.output.release(all: true)
         reconcile()
         for loss in handler.losses.finish() { tell(loss) }
         flush()
@@ -101,6 +113,11 @@ final class Pipeline {
         return drain.drain(now: now, window: window, budget: budget, flush: flush) { record, ring in
             handler.handle(record, ring: ring, canary: canary)
         }
+    }
+
+    /// - Parameter records: of the processes that were there before the programs, one behind the other.
+    func takeOver(_ records: [UInt8]) {
+        handler.output.attributor?.fill(records.span.bytes) { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit) }
     }
 
     func say(_ detail: MonitorEvent.Detail) {
@@ -162,6 +179,7 @@ final class Pipeline {
             tellThrottled(now: time)
         }
         if time > Self.resultWait { handler.expire(before: time - Self.resultWait) }
+        handler.output.attributor?.expire(now: time)
     }
 
     /// Brings the watch set in line with what names lead to now, where that has changed.
@@ -210,15 +228,31 @@ final class Pipeline {
     }
 
     private func tell(_ loss: Rings.Loss) {
-        // A result that was lost costs no event: its operation is told with an unknown outcome.
-        let results = loss.kinds.count > Int(HV_KIND_RESULT.rawValue) ? loss.kinds[Int(HV_KIND_RESULT.rawValue)] : 0
-        guard loss.count > results else { return }
-        var kinds: RecordKinds = []
-        for (kind, count) in loss.kinds.enumerated() where count > 0 && kind != Int(HV_KIND_RESULT.rawValue) { kinds.insert(RecordKinds(kind: UInt32(kind))) }
+        // A result that was lost costs no event: its operation is told with an unknown outcome. What is only looked at is told without a count:
+        // no event is missing, but of some the parents or the tenant may be.
+        var kinds: RecordKinds = [], unseen: RecordKinds = []
+        var others: UInt64 = 0
+        for (kind, count) in loss.kinds.enumerated() where count > 0 {
+            let one = RecordKinds(kind: UInt32(kind))
+            guard !shown.contains(one) else {
+                kinds.insert(one)
+                continue
+            }
+            others += count
+            if kind != Int(HV_KIND_RESULT.rawValue) { unseen.insert(one) }
+        }
+        if !unseen.isEmpty {
+            say(
+                .lost(
+                    Events.Loss(
+                        count: nil, cpu: UInt32(loss.cpu), ring: UInt32(loss.ring), from: loss.from, to: loss.to, kinds: unseen,
+                        reason: "the ring was full; no event is missing, but parents or tenants of later ones may be")))
+        }
+        guard loss.count > others else { return }
         say(
             .lost(
                 Events.Loss(
-                    count: loss.count - results, cpu: UInt32(loss.cpu), ring: UInt32(loss.ring), from: loss.from, to: loss.to, kinds: kinds,
+                    count: loss.count - others, cpu: UInt32(loss.cpu), ring: UInt32(loss.ring), from: loss.from, to: loss.to, kinds: kinds,
                     reason: "the ring was full, or no room to build the record was free")))
     }
 
@@ -229,7 +263,29 @@ final class Pipeline {
         case "exit": RecordKinds(kind: HV_KIND_EXIT.rawValue)
         case "file": RecordKinds(kind: HV_KIND_FILE.rawValue)
         case "module": RecordKinds(kind: HV_KIND_MODULE.rawValue)
+        case "cgroup": RecordKinds(kind: HV_KIND_CGROUP.rawValue)
+        case "namespace": RecordKinds(kind: HV_KIND_NAMESPACE.rawValue)
         default: []
         }
+    }
+}
+
+extension RecordKinds {
+    /// Those of which events are made.
+    init(shownBy demand: Demand) {
+        self = []
+        let processes = demand.families.contains(.exec)
+        if processes { insert(RecordKinds(kind: HV_KIND_EXEC.rawValue)) }
+        if processes && demand.forks { insert(RecordKinds(kind: HV_KIND_FORK.rawValue)) }
+        if processes && demand.exits { insert(RecordKinds(kind: HV_KIND_EXIT.rawValue)) }
+        if processes && demand.namespaces { insert(RecordKinds(kind: HV_KIND_NAMESPACE.rawValue)) }
+        if demand.families.contains(.file) { insert(RecordKinds(kind: HV_KIND_FILE.rawValue)) }
+        if demand.families.contains(.module) { insert(RecordKinds(kind: HV_KIND_MODULE.rawValue)) }
+    }
+}
+
+extension ProcessTable.Limits {
+    init(_ settings: Settings) {
+        self.init(processes: settings.attributionProcesses, ancestors: settings.attributionAncestors, arguments: settings.attributionArguments)
     }
 }

@@ -15,11 +15,13 @@ struct RecordHandler: ~Copyable {
     var recovered: UInt64 = 0
     var malformed: UInt64 = 0
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
-    var now: UInt64 = 0
+    var now: UInt64 = 0 {
+        didSet { output.now = now }
+    }
 
-    init(losses: LossTracker, sink: consuming EventSink, watch: WatchSet?) {
+    init(losses: LossTracker, output: consuming EventOutput) {
         self.losses = losses
-        output = EventOutput(sink: sink, watch: watch)
+        self.output = output
     }
 
     /// - Parameter canary: whose events are taken out.
@@ -43,8 +45,10 @@ struct RecordHandler: ~Copyable {
             guard let result = ResultView(record) else { return }
             joiner.complete(result) { output.emit(held: $0, $1) }
         default:
+            let kind = UInt32(header.kind)
+            output.observe(record, kind: kind)
             if let canary, canary.takes(record) { return }
-            output.emit(record)
+            if output.shows(kind) { output.emit(record) }
         }
     }
 
@@ -53,46 +57,5 @@ struct RecordHandler: ~Copyable {
         guard !joiner.isEmpty else { return }
         output.refresh()
         joiner.expire(before: time) { output.emit(held: $0, $1) }
-    }
-}
-
-/// Events on their way out: host paths, then the sink.
-struct EventOutput: ~Copyable {
-    var sink: EventSink
-    private var resolver: PathResolver
-    private let watch: WatchSet?
-    private(set) var events: UInt64 = 0
-
-    init(sink: consuming EventSink, watch: WatchSet?) {
-        self.sink = sink
-        self.watch = watch
-        resolver = PathResolver()
-    }
-
-    /// Call before a drain: wall-clock time may be stepped, and what is watched may have changed.
-    mutating func refresh() {
-        sink.refreshClock()
-        if let watch { resolver.generation = watch.generation }
-    }
-
-    /// - Parameter known: of the operation's result, where that came in a record of its own.
-    @inline(__always)
-    mutating func emit(_ view: borrowing FileView, _ known: borrowing Resolution) {
-        guard let watch else { return }
-        _ = resolver.resolve(view, known, watch) { if sink.write(view, $0) { events += 1 } }
-    }
-
-    /// The same of an attempt that was held: a file record.
-    mutating func emit(held record: RawSpan, _ known: borrowing Resolution) {
-        if let view = FileView(record) { emit(view, known) }
-    }
-
-    /// A record of another kind.
-    mutating func emit(_ record: RawSpan) {
-        if let view = ModuleView(record) {
-            resolver.resolve(view) { if sink.write(record, $0) { events += 1 } }
-        } else if sink.write(record, Resolution()) {
-            events += 1
-        }
     }
 }

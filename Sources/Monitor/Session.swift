@@ -29,8 +29,8 @@ final class Session {
         watch?.resolve()
         if let watch { probes.attend(types: watch.fileSystems.map(\.type), layers: watch.holdsLayers) }
         pipeline = try Pipeline(
-            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output),
-            window: settings.consumerOrderWindow.nanoseconds, reorderWindow: settings.consumerReorderWindow.nanoseconds)
+            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output), settings)
+        pipeline.takeOverProcesses()
         canary = Canary(probes.reports)
         pipeline.say(.start(message: Watch.banner(probes)))
         prove()
@@ -42,7 +42,10 @@ final class Session {
     private func prove() {
         pipeline.canary = canary
         if probes.demand.families.contains(.exec) {
-            canary.actProcesses(forks: probes.demand.forks, exits: probes.demand.exits, failed: probes.demand.failedExecs != .none)
+            let demand = probes.demand
+            canary.actProcesses(
+                forks: demand.forks || demand.attribution, exits: demand.exits || demand.attribution, failed: demand.failedExecs != .none,
+                namespaces: demand.namespaces)
         }
         if probes.demand.families.contains(.module), probes.kernelHasModules { canary.actModules() }
         if let watch { canary.actFiles(watch) }

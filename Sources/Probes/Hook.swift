@@ -38,7 +38,7 @@ struct Program: Sendable {
     /// and few of those make an event: when it is skipped, whether one is missing can't be known.
     var mayLoseEvents: Bool {
         name.hasPrefix("exec_failed") || name == "process_exit" || name.hasPrefix("file_tracepoint") || name == "file_refused_open"
-            || name.hasPrefix("file_bytes")
+            || name.hasPrefix("file_bytes") || name == "namespace_tracepoint"
     }
 
     /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.
@@ -48,8 +48,9 @@ struct Program: Sendable {
         case "exec_done_again", "exec_done_again_2", "process_exit_again", "process_exit_again_2":
             false
         case "exec_rename", "exec_check_lsm", "exec_check_fentry", "module_arguments", "module_loaded", "module_freed", "module_file_lsm",
-            "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities":
+            "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities", "process_list":
             false
+        case "cgroup_made", "cgroup_renamed", "cgroup_removed": false
         // Of mknod(2) for a regular file and of nfsd there is no other.
         case "file_create_result": true
         // How an attempt ended, which another program told.
@@ -155,6 +156,33 @@ extension Hook {
         ],
         canary: .exit, without: "exits are not seen")
 
+    static let cgroup = Hook(
+        family: .exec, promise: "cgroups", kind: "cgroup",
+        alternatives: [
+            [
+                Program(name: "cgroup_made", target: .tracepoint("cgroup_mkdir")),
+                Program(name: "cgroup_renamed", target: .tracepoint("cgroup_rename")),
+                Program(name: "cgroup_removed", target: .tracepoint("cgroup_rmdir")),
+            ]
+        ],
+        without: "the tenant of a process is known from its own exec only")
+
+    static let namespace = Hook(
+        family: .exec, promise: "namespace change", kind: "namespace",
+        alternatives: [
+            [
+                Program(name: "namespace_unshare", target: .function(systemCall + "unshare")),
+                Program(name: "namespace_setns", target: .function(systemCall + "setns")),
+                Program(name: "namespace_unshare_compat", target: .function(compatNative + "unshare"), optional: true),
+                Program(name: "namespace_setns_compat", target: .function(compatNative + "setns"), optional: true),
+            ],
+            [Program(name: "namespace_tracepoint", target: .tracepoint("sys_exit"))],
+        ],
+        canary: .namespace, without: "changes of namespaces are not seen")
+
+    /// Processes that were there before the monitor.
+    static let processList = Program(name: "process_list", target: .iterator("task"))
+
     static let fileHint = "file hint"
 
     static let module: [Hook] = [
@@ -208,7 +236,7 @@ extension Hook {
 
 /// An act of the monitor's own whose event must come back.
 package enum CanaryAct: String, CaseIterable, Sendable {
-    case exec, credentials, failedExec, fork, exit
+    case exec, credentials, failedExec, fork, exit, namespace
     case fileCreate, fileWrite, fileClose, fileRename, fileDelete, fileName, fileAttribute, fileExtended, fileFlags, fileMap
     case module
 }

@@ -11,8 +11,12 @@ package struct Demand: Sendable {
 
     package var families: Set<Family> = Set(Family.allCases)
     package var backend = Backend.automatic
+    /// Which acts of processes become events, where execs do.
     package var forks = false
     package var exits = true
+    package var namespaces = true
+    /// Processes and cgroups are followed, whatever of them becomes an event.
+    package var attribution = true
     package var failedExecs = FailedExecs.known
     package var bulkCount = 1
     package var bulkSize = 4 << 20
@@ -108,7 +112,7 @@ package final class Probes {
         kernelHasModules = types.id(of: .tracepoint("module_load")) != nil
 
         var chooser = Chooser(types: types, backend: demand.backend, lsmRefusal: demand.lsmRefusal ?? Self.lsmRefusal(), preemptible: Preemption.isPossible())
-        for family in Family.allCases where demand.families.contains(family) {
+        for family in Family.allCases where demand.families.contains(family) || (family == .exec && demand.attribution) {
             if family == .module && !kernelHasModules { continue }
             try open(family, &chooser)
         }
@@ -159,7 +163,12 @@ package final class Probes {
     private func hooks(of family: Family) -> [Hook] {
         switch family {
         case .exec:
-            Hook.exec + (demand.failedExecs == .none ? [] : [Hook.failedExec]) + (demand.forks ? [Hook.fork] : []) + (demand.exits ? [Hook.exit] : [])
+            demand.families.contains(.exec)
+                ? Hook.exec + (demand.failedExecs == .none ? [] : [Hook.failedExec]) + (demand.forks || demand.attribution ? [Hook.fork] : [])
+                    + (demand.exits || demand.attribution ? [Hook.exit] : []) + (demand.namespaces ? [Hook.namespace] : [])
+                    + (demand.attribution ? [Hook.cgroup] : [])
+                // What the table of processes needs.
+                : [Hook.exec[0], Hook.fork, Hook.exit, Hook.cgroup]
         case .file: Hook.file + (demand.detail == .summary ? [] : [Hook.fileDetail])
         case .module: Hook.module
         }
@@ -229,6 +238,7 @@ package final class Probes {
                     return Waiting(report: choice.report, programs: choice.programs)
                 }
             }
+            if family == .exec && demand.attribution && !programs.isEmpty { programs.append(Hook.processList) }
             if programs.isEmpty {
                 reports += choices.map(\.report)
                 return
@@ -361,6 +371,20 @@ package final class Probes {
         var key: UInt32 = 0, counts: (UInt64, UInt64) = (0, 0)
         if let map = objects[.exec]?.map(".data.taken") { bpf_map_lookup_elem(map, &key, &counts) }
         return counts
+    }
+
+    /// Records of the processes that are there now (`HV_KIND_PROCESS`), one behind the other; nil where the kernel does not tell.
+    package func processes() -> [UInt8]? {
+        guard let program = objects[.exec]?.program(Hook.processList.name) else { return nil }
+        let descriptor = bpf_program__fd(program)
+        guard descriptor >= 0 else { return nil }
+        let link = bpf_link_create(descriptor, 0, BPF_TRACE_ITER, nil)
+        guard link >= 0 else { return nil }
+        defer { close(link) }
+        let iterator = bpf_iter_create(link)
+        guard iterator >= 0 else { return nil }
+        defer { close(iterator) }
+        return readBytes(from: iterator)
     }
 
     /// Descriptors of what the watch set writes to, and the program that gives identities.

@@ -97,6 +97,7 @@ struct LayoutTests {
         #expect(UInt64(view.before.egid) == expected.next())
         #expect(UInt64(view.before.suid) == expected.next())
         #expect(UInt64(view.before.sgid) == expected.next())
+        #expect(view.executableCtime == expected.next64())
         #expect(UInt64(view.argumentCount) == expected.next())
         #expect(UInt64(view.argumentSize) == expected.next())
         #expect(UInt64(view.error) == expected.next())
@@ -117,6 +118,39 @@ struct LayoutTests {
         check(view.actor, &expected)
         #expect(view.forkerStart == expected.next64())
         #expect(UInt64(view.forkerPid) == expected.next())
+    }
+
+    @Test func cgroup() throws {
+        let record = filled(HV_KIND_CGROUP)
+        var expected = Expected()
+        guard let view = CgroupView(record.span.bytes) else { Issue.record("refused"); return }
+        check(view.header, HV_KIND_CGROUP, &expected)
+        #expect(view.cgroup == expected.next64())
+        #expect(UInt64(view.action) == expected.next())
+        check(view.path, view.pathFlags, slot: HV_CGROUP_PATH.rawValue)
+    }
+
+    @Test func namespace() throws {
+        let record = filled(HV_KIND_NAMESPACE)
+        var expected = Expected()
+        guard let view = NamespaceView(record.span.bytes) else { Issue.record("refused"); return }
+        check(view.header, HV_KIND_NAMESPACE, &expected)
+        check(view.actor, &expected)
+        #expect(view.asked == expected.next64())
+        #expect(UInt64(view.call) == expected.next())
+        #expect(UInt64(view.error) == expected.next())
+    }
+
+    @Test func process() throws {
+        let record = filled(HV_KIND_PROCESS)
+        var expected = Expected()
+        guard let view = ProcessView(record.span.bytes) else { Issue.record("refused"); return }
+        check(view.header, HV_KIND_PROCESS, &expected)
+        check(view.actor, &expected)
+        check(view.executable, &expected)
+        #expect(view.executableCtime == expected.next64())
+        #expect(text(view.executablePath) == "a")
+        #expect(text(view.cgroupPath) == "bb")
     }
 
     @Test func exit() throws {

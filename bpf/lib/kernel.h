@@ -115,9 +115,11 @@ struct kernfs_node {
 struct kernfs_node___before_6_15 { struct kernfs_node *parent; };
 struct cgroup;
 struct cgroup_subsys_state { struct cgroup *cgroup; };
+struct cgroup_root { int hierarchy_id; };
 struct cgroup {
 	int level;
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 enum cgroup_subsys_id { memory_cgrp_id = 4, pids_cgrp_id = 11 };
 struct css_set {
@@ -162,11 +164,11 @@ struct inode {
 	s64 i_size;
 	u32 i_generation;
 	struct hlist_head i_dentry;
-	s64 i_mtime_sec; /* 6.11 */
-	u32 i_mtime_nsec;
+	s64 i_mtime_sec, i_ctime_sec; /* 6.11 */
+	u32 i_mtime_nsec, i_ctime_nsec;
 };
-struct inode___6_6 { struct timespec64 __i_mtime; };
-struct inode___before_6_6 { struct timespec64 i_mtime; };
+struct inode___6_6 { struct timespec64 __i_mtime, __i_ctime; };
+struct inode___before_6_6 { struct timespec64 i_mtime, i_ctime; };
 struct qstr {
 	u32 hash, len;
 	const unsigned char *name;
@@ -290,6 +292,10 @@ enum kernel_read_file_id { READING_MODULE = 2, READING_MODULE_COMPRESSED = 3 };
 
 struct seq_file;
 struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;

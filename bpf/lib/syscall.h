@@ -52,6 +52,7 @@ static __always_inline bool syscall_is_compat(void)
 /* arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl */
 enum { NR_EXECVE = 59, NR_EXECVEAT = 322 };
 enum { NR_COMPAT_EXECVE = 11, NR_COMPAT_EXECVEAT = 358 };
+enum { NR_UNSHARE = 272, NR_SETNS = 308, NR_COMPAT_UNSHARE = 310, NR_COMPAT_SETNS = 346 };
 enum { NR_INIT_MODULE = 175, NR_FINIT_MODULE = 313, NR_DELETE_MODULE = 176 };
 enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 350, NR_COMPAT_DELETE_MODULE = 129 };
 #elif defined(__TARGET_ARCH_arm64)
@@ -81,6 +82,7 @@ static __always_inline bool syscall_is_compat(void)
 /* include/uapi/asm-generic/unistd.h and arch/arm64/include/asm/unistd32.h */
 enum { NR_EXECVE = 221, NR_EXECVEAT = 281 };
 enum { NR_COMPAT_EXECVE = 11, NR_COMPAT_EXECVEAT = 387 };
+enum { NR_UNSHARE = 97, NR_SETNS = 268, NR_COMPAT_UNSHARE = 337, NR_COMPAT_SETNS = 375 };
 enum { NR_INIT_MODULE = 105, NR_FINIT_MODULE = 273, NR_DELETE_MODULE = 106 };
 enum { NR_COMPAT_INIT_MODULE = 128, NR_COMPAT_FINIT_MODULE = 379, NR_COMPAT_DELETE_MODULE = 129 };
 #endif

@@ -43,33 +43,37 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(node, __parent);
 }
 
+static __always_inline struct cgroup *controller_cgroup(struct css_set *set, int controller)
+{
+	struct cgroup_subsys_state *state = NULL;
+	struct cgroup *group;
+
+	bpf_core_read(&state, sizeof(state), &set->subsys[controller & 15]);
+	group = BPF_CORE_READ(state, cgroup);
+	return group && BPF_CORE_READ(group, level) > 0 ? group : NULL;
+}
+
 /*
  * Its cgroup in the v2 hierarchy; on v1 and hybrid hosts, where every process is
  * at the root of that, the memory or pids controller's.
  */
-static __always_inline struct kernfs_node *task_cgroup(struct task_struct *task)
+static __always_inline struct cgroup *task_cgroup(struct task_struct *task)
 {
 	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct cgroup *group = BPF_CORE_READ(set, dfl_cgrp);
+	struct cgroup *group = BPF_CORE_READ(set, dfl_cgrp), *other = NULL;
 
 	if (BPF_CORE_READ(group, level) == 0) {
-		struct cgroup_subsys_state *state = NULL;
-		struct cgroup *other;
-
-		if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-			bpf_core_read(&state, sizeof(state), &set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id)]);
-			other = BPF_CORE_READ(state, cgroup);
-			if (other && BPF_CORE_READ(other, level) > 0)
-				return BPF_CORE_READ(other, kn);
-		}
-		if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-			bpf_core_read(&state, sizeof(state), &set->subsys[bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id)]);
-			other = BPF_CORE_READ(state, cgroup);
-			if (other && BPF_CORE_READ(other, level) > 0)
-				return BPF_CORE_READ(other, kn);
-		}
+		if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+			other = controller_cgroup(set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		if (!other && bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+			other = controller_cgroup(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
 	}
-	return BPF_CORE_READ(group, kn);
+	return other ? other : group;
+}
+
+static __always_inline __u64 cgroup_id(struct cgroup *group)
+{
+	return HV_CGROUP(BPF_CORE_READ(group, root, hierarchy_id), BPF_CORE_READ(group, kn, id));
 }
 
 /* The same one's id. Only on v1 and hybrid hosts is the way there a long one. */
@@ -77,7 +81,7 @@ static __always_inline __u64 task_cgroup_id(struct task_struct *task)
 {
 	if (HELPER_EXISTS(get_current_task_btf) && task->cgroups->dfl_cgrp->level)
 		return task->cgroups->dfl_cgrp->kn->id;
-	return BPF_CORE_READ(task_cgroup(task), id);
+	return cgroup_id(task_cgroup(task));
 }
 
 /* The inode number of its pid namespace: of the host's, which most are in, by loads at fixed places. */

@@ -28,6 +28,12 @@ int hv_set_attribute(int descriptor);
 /* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
 int hv_refused_module_load(void);
 
+/* Gives what malloc keeps unused back to the kernel. */
+void hv_trim_memory(void);
+
+/* unshare(2) of nothing: an act for the canary. 0, or -1 with errno. */
+int hv_unshare_nothing(void);
+
 /* Names the calling thread by the first 15 bytes. */
 void hv_name_thread(const char *name);
 

@@ -8,6 +8,21 @@ public struct ActorView: ~Escapable {
     @inlinable @inline(__always) @_lifetime(copy bytes)
     init(validated bytes: RawSpan) { self.bytes = bytes }
 
+    /// The actor of a record; nil where its kind has none, or the bytes are too few.
+    @inlinable @inline(__always) @_lifetime(copy record)
+    public init?(_ record: RawSpan) {
+        guard let header = HeaderView(record), record.byteCount >= Self.end else { return nil }
+        switch UInt32(header.kind) {
+        case HV_KIND_EXEC.rawValue, HV_KIND_FORK.rawValue, HV_KIND_EXIT.rawValue, HV_KIND_FILE.rawValue, HV_KIND_MODULE.rawValue,
+            HV_KIND_NAMESPACE.rawValue, HV_KIND_PROCESS.rawValue:
+            // Behind the header in all of them (bpf/record.h).
+            bytes = record.extracting(MemoryLayout<hv_header>.size..<Self.end)
+        default: return nil
+        }
+    }
+
+    @inlinable static var end: Int { @inline(__always) get { MemoryLayout<hv_header>.size &+ MemoryLayout<hv_actor>.size } }
+
     /// start_boottime of the thread group's leader, nanoseconds.
     @inlinable public var start: UInt64 { bytes.field(\hv_actor.start) }
     /// The same of the real parent's leader.

@@ -38,3 +38,76 @@ public struct ExitView: ~Escapable {
     /// What it passed to _exit(2); 0 where a signal ended it.
     @inlinable public var code: UInt32 { status >> 8 & 0xff }
 }
+
+/// A call that gave the calling thread other namespaces, or was refused.
+public struct NamespaceView: ~Escapable {
+    public let bytes: RawSpan
+
+    @inlinable @inline(__always) @_lifetime(copy bytes)
+    public init?(_ bytes: RawSpan) {
+        guard bytes.isRecord(hv_namespace.self, kind: HV_KIND_NAMESPACE) else { return nil }
+        self.bytes = bytes
+    }
+
+    @inlinable public var header: HeaderView { @_lifetime(copy self) get { HeaderView(validated: bytes) } }
+    /// As it is after the call.
+    @inlinable public var actor: ActorView { @_lifetime(copy self) get { ActorView(validated: bytes.member(\hv_namespace.actor)) } }
+    /// `CLONE_*` of linux/sched.h; of setns(2) 0 where any will do.
+    @inlinable public var asked: UInt64 { bytes.field(\hv_namespace.asked) }
+    /// An `hv_namespace_call`, or a number this program does not know.
+    @inlinable public var call: UInt32 { bytes.field(\hv_namespace.call) }
+    /// 0 or a negative errno.
+    @inlinable public var error: Int32 { bytes.field(\hv_namespace.error) }
+}
+
+/// A process that was there when the monitor started.
+public struct ProcessView: ~Escapable {
+    public let bytes: RawSpan
+
+    @inlinable @inline(__always) @_lifetime(copy bytes)
+    public init?(_ bytes: RawSpan) {
+        guard bytes.isRecord(hv_process.self, kind: HV_KIND_PROCESS, slots: Int(HV_PROCESS_STRINGS.rawValue), at: Self.slots) else { return nil }
+        self.bytes = bytes
+    }
+
+    @inlinable static var slots: Int { @inline(__always) get { MemoryLayout<hv_process>.offset(of: \.strings).unsafelyUnwrapped } }
+
+    @inlinable public var header: HeaderView { @_lifetime(copy self) get { HeaderView(validated: bytes) } }
+    @inlinable public var actor: ActorView { @_lifetime(copy self) get { ActorView(validated: bytes.member(\hv_process.actor)) } }
+    /// All 0: a thread of the kernel's, or it has ended.
+    @inlinable public var executable: hv_object { bytes.field(\hv_process.executable) }
+    /// ns since 1970.
+    @inlinable public var executableCtime: UInt64 { bytes.field(\hv_process.executable_ctime) }
+    /// In its mount namespace.
+    @inlinable public var executablePath: RawSpan {
+        @_lifetime(copy self) get { bytes.string(Int(HV_PROCESS_EXECUTABLE.rawValue), of: hv_process.self, at: Self.slots) }
+    }
+    /// In its hierarchy.
+    @inlinable public var cgroupPath: RawSpan {
+        @_lifetime(copy self) get { bytes.string(Int(HV_PROCESS_CGROUP.rawValue), of: hv_process.self, at: Self.slots) }
+    }
+}
+
+/// A cgroup that was made, renamed or removed. It has no actor, and is no event.
+public struct CgroupView: ~Escapable {
+    public let bytes: RawSpan
+
+    @inlinable @inline(__always) @_lifetime(copy bytes)
+    public init?(_ bytes: RawSpan) {
+        guard bytes.isRecord(hv_cgroup.self, kind: HV_KIND_CGROUP, slots: Int(HV_CGROUP_STRINGS.rawValue), at: Self.slots) else { return nil }
+        self.bytes = bytes
+    }
+
+    @inlinable static var slots: Int { @inline(__always) get { MemoryLayout<hv_cgroup>.offset(of: \.strings).unsafelyUnwrapped } }
+
+    @inlinable public var header: HeaderView { @_lifetime(copy self) get { HeaderView(validated: bytes) } }
+    /// `HV_CGROUP()`: hierarchy and id.
+    @inlinable public var cgroup: UInt64 { bytes.field(\hv_cgroup.cgroup) }
+    /// An `hv_cgroup_action`, or a number this program does not know.
+    @inlinable public var action: UInt32 { bytes.field(\hv_cgroup.action) }
+    /// In its hierarchy; after a rename the new one.
+    @inlinable public var path: RawSpan {
+        @_lifetime(copy self) get { bytes.string(Int(HV_CGROUP_PATH.rawValue), of: hv_cgroup.self, at: Self.slots) }
+    }
+    @inlinable public var pathFlags: StringFlags { bytes.stringFlags(Int(HV_CGROUP_PATH.rawValue), at: Self.slots) }
+}

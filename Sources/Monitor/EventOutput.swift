@@ -1,0 +1,132 @@
+internal import Attribution
+internal import Events
+internal import KernelABI
+internal import Probes
+internal import Rings
+
+/// Events on their way out: what is known of their actors, host paths, then the sink.
+struct EventOutput: ~Copyable {
+    var sink: EventSink
+    var attributor: Attributor?
+    private var held = HeldEvents()
+    private var resolver: PathResolver
+    private let watch: WatchSet?
+    /// Kinds that become events; the others are only looked at.
+    private let shown: RecordKinds
+    /// How long an event may wait for what is to be found out of its actor, ns.
+    private let wait: UInt64
+    /// CLOCK_BOOTTIME at the beginning of the drain, ns.
+    var now: UInt64 = 0
+    private(set) var events: UInt64 = 0
+
+    init(sink: consuming EventSink, watch: WatchSet?, attributor: consuming Attributor?, shown: RecordKinds, wait: UInt64) {
+        self.sink = sink
+        self.watch = watch
+        self.attributor = attributor
+        self.shown = shown
+        self.wait = wait
+        resolver = PathResolver()
+    }
+
+    /// Call before a drain: wall-clock time may be stepped, and what is watched may have changed.
+    mutating func refresh() {
+        sink.refreshClock()
+        if let watch { resolver.generation = watch.generation }
+    }
+
+    @inline(__always)
+    func shows(_ kind: UInt32) -> Bool { shown.contains(RecordKinds(kind: kind)) }
+
+    /// What a record tells of processes, before it is an event.
+    @inline(__always)
+    mutating func observe(_ record: RawSpan, kind: UInt32) { attributor?.observe(record, kind: kind) }
+
+    // MARK: events
+
+    /// - Parameter known: of the operation's result, where that came in a record of its own.
+    @inline(__always)
+    mutating func emit(_ view: borrowing FileView, _ known: borrowing Resolution) {
+        var known = copy known
+        known.actor = facts(of: view.actor, view.header)
+        if waits(known) { hold(view.bytes, known) } else { write(view, known) }
+    }
+
+    /// The same of an attempt that was held: a file record.
+    mutating func emit(held record: RawSpan, _ known: borrowing Resolution) {
+        if let view = FileView(record) { emit(view, known) }
+    }
+
+    /// A record of another kind, which is shown.
+    @inline(__always)
+    mutating func emit(_ record: RawSpan) {
+        var known = Resolution()
+        known.actor = facts(of: record)
+        if waits(known) { hold(record, known) } else { write(record, known) }
+    }
+
+    @inline(__always)
+    private mutating func facts(of actor: borrowing ActorView, _ header: borrowing HeaderView) -> UnsafePointer<ActorFacts>? {
+        let time = header.time
+        return attributor?.facts(of: actor, at: time)
+    }
+
+    @inline(__always)
+    private mutating func facts(of record: RawSpan) -> UnsafePointer<ActorFacts>? {
+        guard let header = HeaderView(record), let actor = ActorView(record) else { return nil }
+        return facts(of: actor, header)
+    }
+
+    @inline(__always)
+    private mutating func write(_ view: borrowing FileView, _ known: borrowing Resolution) {
+        guard let watch else { return }
+        _ = resolver.resolve(view, known, watch) { if sink.write(view, $0) { events += 1 } }
+    }
+
+    private mutating func write(_ record: RawSpan, _ known: borrowing Resolution) {
+        if let view = FileView(record) {
+            write(view, known)
+        } else if let view = ModuleView(record) {
+            resolver.resolve(view, known) { if sink.write(record, $0) { events += 1 } }
+        } else if sink.write(record, known) {
+            events += 1
+        }
+    }
+
+    // MARK: waiting
+
+    var isHolding: Bool { !held.isEmpty }
+
+    @inline(__always)
+    private func waits(_ known: borrowing Resolution) -> Bool {
+        if isHolding { return true }
+        guard wait > 0, let actor = known.actor else { return false }
+        return actor.pointee.isPending
+    }
+
+    @inline(never)
+    private mutating func hold(_ record: RawSpan, _ known: borrowing Resolution) {
+        while !held.hold(record, known, until: now + wait) {
+            guard isHolding else { return write(record, known) }
+            releaseFirst(force: true)
+        }
+    }
+
+    /// Lets those go whose actors are known by now, and those that have waited for long enough.
+    ///
+    /// - Parameter all: whatever is missing.
+    mutating func release(all: Bool) {
+        while isHolding, releaseFirst(force: all) {}
+    }
+
+    /// - Returns: whether it went.
+    @discardableResult
+    private mutating func releaseFirst(force: Bool) -> Bool {
+        guard let first = held.firstHeld else { return false }
+        var known = first.known.pointee
+        known.actor = facts(of: first.record.bytes)
+        guard force || first.deadline <= now || known.actor?.pointee.isPending != true else { return false }
+        write(first.record.bytes, known)
+        held.removeFirst()
+        return true
+    }
+}
