@@ -31,9 +31,11 @@ package struct Attributor: ~Copyable {
     ///   - arguments: of a process, or nil where it is not the same any more.
     package mutating func fill(_ records: RawSpan, arguments: (borrowing ProcessView) -> [UInt8]?) {
         var at = 0
-        while let header = HeaderView(records.extracting(at..<records.byteCount)), header.size >= 32, at + Int(header.size) <= records.byteCount {
-            let record = records.extracting(at..<(at + Int(header.size)))
-            at += Int(header.size)
+        while records.byteCount - at >= MemoryLayout<hv_header>.size {
+            let size = Int(records.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
+            guard size >= MemoryLayout<hv_header>.size, size <= records.byteCount - at else { return }
+            let record = records.extracting(at..<(at + size))
+            at += size
             guard let view = ProcessView(record) else { continue }
             let words = arguments(view) ?? []
             words.withUnsafeBytes { processes.note(view, arguments: $0) }

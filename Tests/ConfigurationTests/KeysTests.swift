@@ -38,7 +38,7 @@ struct KeysTests {
         let settings = Settings()
         #expect(settings.captureOnly == [.exec, .file, .module])
         #expect(settings.captureBackend == .auto)
-        #expect(settings.processesActions == [.exec, .exit])
+        #expect(settings.processesActions == [.exec, .exit, .namespaceChange])
         #expect(settings.processesFailed == .known)
         #expect(settings.filesWatch == [])
         #expect(settings.filesProfiles == .automatic)

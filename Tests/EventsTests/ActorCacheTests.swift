@@ -28,7 +28,7 @@ struct ActorCacheTests {
         func knows(_ file: [UInt8]) -> Bool {
             guard let view = FileView(file.span.bytes) else { return false }
             let actor = view.actor
-            return encoder.actors.find(actor, encoder.actors.slot(actor)) != nil
+            return encoder.actors.find(actor, encoder.actors.slot(actor), version: 0) != nil
         }
     }
 

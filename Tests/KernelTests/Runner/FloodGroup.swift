@@ -52,7 +52,10 @@ private func lines(_ tally: acts_tally) -> [Data] {
 }
 
 /// Most memory a process had, KiB.
-private func highWater(of pid: Int32) -> Int {
-    let line = text(of: "/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+func highWater(of pid: Int32) -> Int { memory(of: pid, "VmHWM:") }
+
+/// A line of /proc/PID/status, KiB.
+func memory(of pid: Int32, _ name: String) -> Int {
+    let line = text(of: "/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix(name) }
     return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
 }

@@ -15,6 +15,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("file", runFile),
     ("flood", runFlood),
     ("fuzz", runFuzz),
+    ("lineage", runLineage),
     ("latency", runLatency),
     ("limits", runLimits),
     ("matrix", runMatrix),

@@ -40,6 +40,20 @@ int acts_wait(pid_t pid);
 /* posix_spawn `count` processes of `path`, at most `parallel` at a time; their pids go to `pids`. */
 int acts_spawn_many(const char *path, uint32_t count, uint32_t parallel, pid_t *pids);
 
+/* A process of a storm: its number, the index of who forked it (all ones: the storm's own root), and times around its start (CLOCK_BOOTTIME, ns). */
+struct acts_storm_entry {
+	uint32_t pid, parent;
+	uint64_t before, after;
+};
+
+/*
+ * `chains` chains of `generations` processes, each forked by the one before and doing nothing else; half of them end
+ * before their child. Blocks until all have ended. The log of all of them, chain after chain (`before` of 0: could
+ * not be forked); NULL where there is none (errno).
+ */
+struct acts_storm_entry *acts_storm(uint32_t chains, uint32_t generations, uint32_t parallel);
+void acts_storm_free(struct acts_storm_entry *log, uint32_t chains, uint32_t generations);
+
 /* A memfd with the bytes of a file, ready to be executed: a descriptor, or a negative errno. */
 int acts_memfd_of(const char *path);
 
