@@ -9,10 +9,10 @@ package struct Attributor: ~Copyable {
     /// Of the last call of `facts`.
     private let facts: UnsafeMutablePointer<ActorFacts>
     private let ancestors: UnsafeMutablePointer<ActorFacts.Ancestor>
-    /// Namespaces of the host's first process; 0: not known.
-    private var host = ProcessEntry.Namespaces()
+    private let host: ProcessEntry.Namespaces
 
-    package init(_ limits: ProcessTable.Limits) {
+    package init(_ limits: ProcessTable.Limits, host: HostNamespaces = HostNamespaces()) {
+        self.host = .init(mount: host.mount, pid: host.pid, user: host.user)
         processes = ProcessTable(limits)
         facts = .allocate(capacity: 1)
         facts.initialize(to: ActorFacts())
@@ -29,7 +29,10 @@ package struct Attributor: ~Copyable {
     /// - Parameters:
     ///   - records: of `HV_KIND_PROCESS`, one behind the other; what is no whole record ends it.
     ///   - arguments: of a process, or nil where it is not the same any more.
-    package mutating func fill(_ records: RawSpan, arguments: (borrowing ProcessView) -> [UInt8]?) {
+    ///   - parent: what /proc has of a process that is somebody's parent and in no record; nil where it is another by now.
+    package mutating func fill(
+        _ records: RawSpan, arguments: (borrowing ProcessView) -> [UInt8]?, parent: (_ pid: UInt32, _ start: UInt64) -> ProcProcess?
+    ) {
         var at = 0
         while records.byteCount - at >= MemoryLayout<hv_header>.size {
             let size = Int(records.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
@@ -39,9 +42,9 @@ package struct Attributor: ~Copyable {
             guard let view = ProcessView(record) else { continue }
             let words = arguments(view) ?? []
             words.withUnsafeBytes { processes.note(view, arguments: $0) }
-            if view.actor.pid == 1 {
-                host = .init(mount: view.actor.mountNamespace, pid: view.actor.pidNamespace, user: view.actor.userNamespace)
-            }
+        }
+        for (pid, start) in processes.missingParents() {
+            if let found = parent(pid, start) { processes.note(found, pid: pid, start: start) }
         }
     }
 
@@ -107,7 +110,7 @@ package struct Attributor: ~Copyable {
             (ancestors + depth).initialize(
                 to: ActorFacts.Ancestor(
                     start: one.pointee.start, pid: one.pointee.pid, name: Self.name(of: one),
-                    executable: processes.image(of: one, at: time)?.path ?? ActorFacts.none))
+                    executable: processes.image(of: one, at: time)?.path ?? ActorFacts.none, isFromProc: one.pointee.flags.contains(.fromProc)))
             cut = one.pointee.flags.contains(.chainCut)
             up = one.pointee.parent
             depth += 1
@@ -133,4 +136,32 @@ package struct Attributor: ~Copyable {
     }
 
     package mutating func expire(now: UInt64) { processes.expire(now: now) }
+}
+
+/// Inode numbers of the host's namespaces; 0: not known.
+package struct HostNamespaces: Sendable {
+    package var mount: UInt32
+    package var pid: UInt32
+    package var user: UInt32
+
+    package init(mount: UInt32 = 0, pid: UInt32 = 0, user: UInt32 = 0) {
+        self.mount = mount
+        self.pid = pid
+        self.user = user
+    }
+}
+
+/// What /proc has of a process. Its number and its start are from a record.
+package struct ProcProcess {
+    package var name: [UInt8]
+    package var executable: [UInt8]
+    package var arguments: [UInt8]
+    package var parentPid: UInt32
+
+    package init(name: [UInt8], executable: [UInt8], arguments: [UInt8], parentPid: UInt32) {
+        self.name = name
+        self.executable = executable
+        self.arguments = arguments
+        self.parentPid = parentPid
+    }
 }

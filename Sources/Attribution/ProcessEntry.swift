@@ -49,6 +49,8 @@ struct ProcessEntry {
         /// In the list of those that ended and have no children, or in that of those that have.
         static let listed = Flags(rawValue: 4)
         static let held = Flags(rawValue: 8)
+        /// What is known of it is what /proc had.
+        static let fromProc = Flags(rawValue: 16)
     }
 }
 

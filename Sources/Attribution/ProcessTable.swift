@@ -169,17 +169,9 @@ package struct ProcessTable: ~Copyable {
             refused += actor.start != 0 ? 1 : 0
             return nil
         }
-        let entry = ProcessEntry.Reference.allocate(capacity: 1)
-        let place = bucket(actor.pid, actor.start)
-        entry.initialize(
-            to: ProcessEntry(
-                start: actor.start, pid: actor.pid, parentPid: actor.parentPid, parentStart: actor.parentStart, parent: nil, next: buckets[place],
-                before: nil, behind: nil, image: nil, imageSince: 0, previousImage: nil, previousSince: 0, version: 0, cgroup: actor.cgroup, ended: 0, children: 0,
-                mark: 0, namespaces: .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace), flags: [],
-                name: actor.nameWords))
-        buckets[place] = entry
-        count += 1
-        touch(entry)
+        let entry = insert(
+            pid: actor.pid, start: actor.start, parentPid: actor.parentPid, parentStart: actor.parentStart, name: actor.nameWords,
+            cgroup: actor.cgroup, .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace))
         // Whose parent exits later has another by then; whose it was first is its lineage.
         _ = parent(of: entry)
         return entry
@@ -195,6 +187,53 @@ package struct ProcessTable: ~Copyable {
         guard let parent = find(pid: entry.pointee.parentPid, start: entry.pointee.parentStart), parent != entry else { return nil }
         link(entry, to: parent)
         return parent
+    }
+
+    /// Parents of processes in the table that are not.
+    func missingParents() -> [(pid: UInt32, start: UInt64)] {
+        var missing: [UInt64: UInt32] = [:]
+        for bucket in 0...mask {
+            var at = buckets[bucket]
+            while let entry = at {
+                at = entry.pointee.next
+                let (pid, start) = (entry.pointee.parentPid, entry.pointee.parentStart)
+                if pid != 0, start != 0, find(pid: pid, start: start) == nil { missing[start] = pid }
+            }
+        }
+        return missing.map { ($0.value, $0.key) }
+    }
+
+    /// One that only /proc tells of; its own parent's start is not known from there.
+    mutating func note(_ found: ProcProcess, pid: UInt32, start: UInt64) {
+        guard find(pid: pid, start: start) == nil, makeRoom(0) else { return }
+        var name = (UInt64(0), UInt64(0))
+        withUnsafeMutableBytes(of: &name) { $0.copyBytes(from: found.name.prefix(15)) }
+        let entry = insert(pid: pid, start: start, parentPid: 0, parentStart: 0, name: name, cgroup: 0, .init())
+        entry.pointee.flags = [.fromProc, .chainCut]
+        if found.parentPid == 0 { entry.pointee.flags.remove(.chainCut) }
+        versions += 1
+        entry.pointee.image = found.executable.withUnsafeBytes { path in
+            found.arguments.withUnsafeBytes { arguments in
+                let kept = UnsafeRawBufferPointer(rebasing: arguments.prefix(limits.arguments))
+                return images.make(object: hv_object(), ctime: 0, path: path, arguments: kept, flags: .fromProc, version: versions)
+            }
+        }
+    }
+
+    private mutating func insert(
+        pid: UInt32, start: UInt64, parentPid: UInt32, parentStart: UInt64, name: (UInt64, UInt64), cgroup: UInt64, _ namespaces: ProcessEntry.Namespaces
+    ) -> ProcessEntry.Reference {
+        let entry = ProcessEntry.Reference.allocate(capacity: 1)
+        let place = bucket(pid, start)
+        entry.initialize(
+            to: ProcessEntry(
+                start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, parent: nil, next: buckets[place], before: nil, behind: nil,
+                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
+                namespaces: namespaces, flags: [], name: name))
+        buckets[place] = entry
+        count += 1
+        touch(entry)
+        return entry
     }
 
     private mutating func link(_ entry: ProcessEntry.Reference, to parent: ProcessEntry.Reference) {

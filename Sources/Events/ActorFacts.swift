@@ -81,7 +81,11 @@ public struct ActorFacts {
         public var name: Bytes
         public var executable: Bytes
 
-        public init(start: UInt64, pid: UInt32, name: Bytes, executable: Bytes) {
+        /// /proc told of it, and no record.
+        public var isFromProc: Bool
+
+        public init(start: UInt64, pid: UInt32, name: Bytes, executable: Bytes, isFromProc: Bool = false) {
+            self.isFromProc = isFromProc
             self.start = start
             self.pid = pid
             self.name = name

@@ -152,7 +152,7 @@ extension ECSEncoder {
                 cursor.put("\",\"executable\":\"")
                 text(ancestor.executable, &cursor)
             }
-            cursor.put("\"},")
+            cursor.put(ancestor.isFromProc ? "\",\"from_proc\":true}," : "\"},")
         }
         cursor.closeArray()
         if facts.ancestorsTruncated { cursor.put(",\"ancestors_truncated\":true") }

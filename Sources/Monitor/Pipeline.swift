@@ -117,7 +117,9 @@ final class Pipeline {
 
     /// - Parameter records: of the processes that were there before the programs, one behind the other.
     func takeOver(_ records: [UInt8]) {
-        handler.output.attributor?.fill(records.span.bytes) { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit) }
+        handler.output.attributor?.fill(
+            records.span.bytes, arguments: { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit) },
+            parent: { [limit = argumentsLimit] in RunningProcesses.process($0, $1, limit: limit) })
     }
 
     func say(_ detail: MonitorEvent.Detail) {

@@ -14,10 +14,31 @@ enum RunningProcesses {
         let actor = view.actor
         // Threads of the kernel's have none.
         guard limit > 0, view.executable.inode != 0, isSame(actor.pid, actor.start) else { return nil }
-        let descriptor = open("/proc/\(actor.pid)/cmdline", O_RDONLY | O_CLOEXEC)
+        guard let bytes = arguments(of: actor.pid, limit: limit), isSame(actor.pid, actor.start) else { return nil }
+        return bytes
+    }
+
+    /// What /proc has of a process; nil where it is another by now.
+    static func process(_ pid: UInt32, _ start: UInt64, limit: Int) -> ProcProcess? {
+        guard isSame(pid, start), let status = try? readFile("/proc/\(pid)/stat"), let open = status.firstIndex(of: UInt8(ascii: "(")),
+            let close = status.lastIndex(of: UInt8(ascii: ")")), open < close
+        else { return nil }
+        let fields = status[status.index(after: close)...].split(separator: UInt8(ascii: " "))
+        let executable = [UInt8](unsafeUninitializedCapacity: 4096) { room, count in
+            let start = UnsafeMutableRawPointer(room.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: CChar.self)
+            count = max(0, readlink("/proc/\(pid)/exe", start, 4096))
+        }
+        let found = ProcProcess(
+            name: Array(status[status.index(after: open)..<close]), executable: executable, arguments: arguments(of: pid, limit: limit) ?? [],
+            parentPid: fields.count > 1 ? UInt32(String(decoding: fields[1], as: UTF8.self)) ?? 0 : 0)
+        return isSame(pid, start) ? found : nil
+    }
+
+    private static func arguments(of pid: UInt32, limit: Int) -> [UInt8]? {
+        let descriptor = open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { room, count in
+        return [UInt8](unsafeUninitializedCapacity: limit) { room, count in
             while count < limit {
                 let got = read(descriptor, room.baseAddress.map { $0 + count }, limit - count)
                 if got < 0 && errno == EINTR { continue }
@@ -25,8 +46,6 @@ enum RunningProcesses {
                 count += got
             }
         }
-        guard isSame(actor.pid, actor.start) else { return nil }
-        return bytes
     }
 
     /// Whether a pid is still that of a process that started then: proc(5), stat, field 22, in ticks of 10 ms. What is taken for the same although it

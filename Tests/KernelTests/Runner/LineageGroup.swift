@@ -65,14 +65,14 @@ private func storm(_ context: Context) throws {
 
 /// A process that was there before is known with its executable, its parents and its arguments, and these are said to come from /proc.
 private func olderThanTheMonitor(_ context: Context) throws {
-    let older = try start("/bin/sh", ["-c", "read line; exit 3", "older argument"]) { _ in }
+    let older = try start("/bin/sleep", ["1000", "1001"])
     defer { kill(older, SIGKILL) }
     let watch = try Watch(context, ["--only", "exec"])
     kill(older, SIGTERM)
     _ = acts_wait(older)
     let event = try watch.stop().exit(pid: older)
-    try expect(event.string("process.executable")?.hasSuffix("sh") == true, "process.executable in \(event.line)")
-    try event.has("process.command_line", "/bin/sh -c read line; exit 3 older argument")
+    try expect(event.string("process.executable")?.hasSuffix("/sleep") == true, "process.executable in \(event.line)")
+    try event.has("process.command_line", "/bin/sleep 1000 1001")
     try expect(event.flag("hypervigil.process.command_line_from_proc"), "not said to be from /proc: \(event.line)")
     let ancestors = event["hypervigil.process.ancestors"] as? [[String: Any]] ?? []
     try expectEqual(ancestors.first?["pid"] as? Int, Int(getpid()), "the first ancestor's pid")
