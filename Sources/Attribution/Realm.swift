@@ -104,7 +104,7 @@ struct RealmLook: Sendable {
             realm.groupMap = Self.map("\(folder)/gid_map")
         }
         if !(sharesUsers && realm.hasHostRoot) {
-            if Self.isLocal(mount: place.mount, readUpTo(4 << 20, "\(folder)/mountinfo")?.bytes ?? []) {
+            if Self.isLocal(place, folder) {
                 realm.users = AccountFile.tenant(root: root, "/etc/passwd", known: knownUsers)
                 realm.groups = AccountFile.tenant(root: root, "/etc/group", known: knownGroups)
             } else {
@@ -128,16 +128,29 @@ struct RealmLook: Sendable {
             "udf", "vfat", "jfs", "nilfs2", "aufs",
         ].map { Array($0.utf8) })
 
-    /// Whether a mount is of such a type. proc_pid_mountinfo(5): id, ..., " - ", type, ...
-    static func isLocal(mount: UInt64, _ mountinfo: [UInt8]) -> Bool {
+    private static func isLocal(_ place: hv_name, _ folder: String) -> Bool {
+        if let type = type(mount: place.mount, readUpTo(4 << 20, "\(folder)/mountinfo")?.bytes ?? []) { return local.contains(type) }
+        // A process is not shown the mount that its root lies in where that is a folder of it (chroot(2)). The same device is the same file
+        // system, wherever it is mounted.
+        guard let type = type(device: place.device, readUpTo(4 << 20, "/proc/self/mountinfo")?.bytes ?? []) else { return false }
+        return local.contains(type)
+    }
+
+    /// The type of the first mount with this id, or of this device (major << 20 | minor). proc_pid_mountinfo(5): id, parent, major:minor, ...,
+    /// " - ", type, ...
+    static func type(mount: UInt64? = nil, device: UInt32? = nil, _ mountinfo: [UInt8]) -> [UInt8]? {
         for line in mountinfo.split(separator: 0x0a) {
-            let fields = line.split(separator: 0x20, maxSplits: 1)
-            guard fields.count == 2, decimal(fields[0]).map(UInt64.init) == mount else { continue }
-            let words = fields[1].split(separator: 0x20)
-            // Five more fixed fields are before the optional ones, none of which is a lone dash.
-            guard let dash = words.dropFirst(5).firstIndex(of: [UInt8(ascii: "-")]), dash + 1 < words.count else { return false }
-            return local.contains(Array(words[dash + 1]))
+            let words = line.split(separator: 0x20)
+            guard words.count > 6 else { continue }
+            if let mount, decimal(words[0]).map(UInt64.init) != mount { continue }
+            if let device {
+                let numbers = words[2].split(separator: UInt8(ascii: ":")).map(decimal)
+                guard numbers.count == 2, let major = numbers[0], let minor = numbers[1], major < 4096, major << 20 | minor == device else { continue }
+            }
+            // Six fixed fields are before the optional ones, none of which is a lone dash.
+            guard let dash = words[6...].firstIndex(of: [UInt8(ascii: "-")]), dash + 1 < words.count else { return nil }
+            return Array(words[dash + 1])
         }
-        return false
+        return nil
     }
 }

@@ -56,9 +56,9 @@ struct AccountTests {
     /// Against a plain reading of the same lines.
     @Test func fuzz() {
         var random = SeededGenerator(seed: 4)
-        let pieces = ["a", "bob", ":", ":", ":", "x", "0", "1", "2", "10", "\n", "\n", "-", "+", "\u{0}", "99999999999", "4294967294"].map { Array($0.utf8) }
+        let pieces = ["a", "bob", ":", ":", ":", "x", "0", "1", "2", "10", "\n", "\n", "-", "+", "\u{0}", "99999999999", "4294967294", "\nc:x:1:", "\nd:x:2"].map { Array($0.utf8) }
         var found = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             var content: [UInt8] = []
             for _ in 0..<Int.random(in: 0...40, using: &random) {
                 if Int.random(in: 0..<20, using: &random) == 0 { content.append(.random(in: 0...255, using: &random)) }
@@ -120,19 +120,29 @@ struct IDMapTests {
 }
 
 struct MountTypeTests {
-    @Test(arguments: [
-        ("22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n", true),
-        ("22 1 8:1 / / rw,relatime - overlay overlay rw\n", true),
-        ("22 1 8:1 / / rw shared:1 master:2 - fuse.sshfs x rw\n", false),
-        ("22 1 8:1 / / rw - nfs4 x rw\n", false),
-        ("23 1 8:1 / / rw - ext4 x rw\n", false),
-        ("22 1 8:1 / / rw ext4 x rw\n", false),
+    static let lines: [(String, String?)] = [
+        ("22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n", "ext4"),
+        ("21 1 8:1 / / rw - xfs x rw\n22 1 8:1 / / rw,relatime - overlay overlay rw\n", "overlay"),
+        ("22 1 8:1 / / rw shared:1 master:2 - fuse.sshfs x rw\n", "fuse.sshfs"),
+        ("23 1 8:1 / / rw - ext4 x rw\n", nil),
+        ("22 1 8:1 / / rw ext4 x rw\n", nil),
         // A tenant's source or mount point that reads like a type.
-        ("22 1 8:1 / - ext4 - fuse x rw\n", false),
-        ("22 1 8:1 / / rw -\n22 1 8:1 / / rw - ext4 x rw", false),
-        ("", false),
-    ])
-    func types(_ mountinfo: String, _ local: Bool) {
-        #expect(RealmLook.isLocal(mount: 22, Array(mountinfo.utf8)) == local)
+        ("22 1 8:1 / - ext4 - fuse x rw\n", "fuse"),
+        ("22 1 8:1 / / rw -\n22 1 8:1 / / rw - ext4 x rw", nil),
+        ("22 22 22", nil),
+        ("", nil),
+    ]
+
+    @Test(arguments: lines)
+    func byMount(_ mountinfo: String, _ type: String?) {
+        #expect(RealmLook.type(mount: 22, Array(mountinfo.utf8)).map { String(decoding: $0, as: UTF8.self) } == type)
+    }
+
+    @Test func byDevice() {
+        let mountinfo = Array("1 0 8:1 / / rw - ext4 x rw\n2 1 0:5000 / /a rw - fuse x rw\n3 1 x:1 / /b rw - xfs x rw\n4 1 4294967295:1 / /b rw - xfs x rw\n".utf8)
+        func type(_ major: UInt32, _ minor: UInt32) -> String? {
+            RealmLook.type(device: major << 20 | minor, mountinfo).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(type(8, 1) == "ext4" && type(0, 5000) == "fuse" && type(8, 2) == nil)
     }
 }
