@@ -64,6 +64,21 @@ package struct Keys: Sendable {
         hooks, which every write of the machine pays for.
         """)
 
+    // MARK: attribution
+
+    package let attributionWait = Key(
+        "attribution.wait", .duration(.zero...(.seconds(1))), default: .milliseconds(50),
+        """
+        How long an event waits for the names of its users and groups and the origin of its login session, the first time that they are needed. Where they \
+        come later, or never, because a name service hangs, the event goes without. 0: no event waits.
+        """)
+    package let attributionNames = Key(
+        "attribution.names", .whole(64...1_000_000), default: 4_096,
+        """
+        Most users and groups of the host whose names are kept beside those in /etc/passwd and /etc/group, which are always known. One more makes room \
+        for itself by the one that was not needed for longest.
+        """)
+
     // MARK: rings
 
     package let ringsBulkSize = Key(

@@ -1,12 +1,14 @@
 /// The fields whose bytes may be no UTF-8, in the order in which `hypervigil.raw` nests them.
 enum RawField: Int, CaseIterable {
-    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory, processParentName
+    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory, processParentName, processSavedUserName
+    case userName, userEffectiveName, userEffectiveGroupName, userAuditName, groupName, sourceAddress
     case filePath, fileTargetPath, fileName, fileDirectory, fileExtension
     case execFilename, execInterpreter, execCgroupPath
     case pathActor, pathInner, pathSpelled
     case targetActor, targetInner, targetSpelled
     case moduleName, moduleArgs, moduleHint
     case changeXattr, mountSource, mountType
+    case loginTerminal
 
     /// The field's name, one component after the other; "" behind the last.
     var components: (StaticString, StaticString, StaticString, StaticString) {
@@ -17,6 +19,13 @@ enum RawField: Int, CaseIterable {
         case .processName: ("process", "name", "", "")
         case .processWorkingDirectory: ("process", "working_directory", "", "")
         case .processParentName: ("process", "parent", "name", "")
+        case .processSavedUserName: ("process", "saved_user", "name", "")
+        case .userName: ("user", "name", "", "")
+        case .userEffectiveName: ("user", "effective", "name", "")
+        case .userEffectiveGroupName: ("user", "effective", "group", "name")
+        case .userAuditName: ("user", "audit", "name", "")
+        case .groupName: ("group", "name", "", "")
+        case .sourceAddress: ("source", "address", "", "")
         case .filePath: ("file", "path", "", "")
         case .fileTargetPath: ("file", "target_path", "", "")
         case .fileName: ("file", "name", "", "")
@@ -37,6 +46,7 @@ enum RawField: Int, CaseIterable {
         case .changeXattr: ("hypervigil", "change", "xattr", "")
         case .mountSource: ("hypervigil", "mount", "source", "")
         case .mountType: ("hypervigil", "mount", "type", "")
+        case .loginTerminal: ("hypervigil", "login", "terminal", "")
         }
     }
 
@@ -75,7 +85,7 @@ extension StaticString {
 
 /// The bytes of fields in which something was replaced by U+FFFD, until `hypervigil.raw` is written at the event's end.
 struct RawFields: ~Copyable {
-    private var present: UInt32 = 0
+    private var present: UInt64 = 0
     private let values: UnsafeMutablePointer<UnsafeRawBufferPointer>
 
     init() {
@@ -91,7 +101,7 @@ struct RawFields: ~Copyable {
     /// The bytes must stay until `write`.
     @inline(never)
     mutating func note(_ field: RawField, _ bytes: UnsafeRawBufferPointer) {
-        present |= 1 << UInt32(field.rawValue)
+        present |= 1 << UInt64(field.rawValue)
         values[field.rawValue] = bytes
     }
 
@@ -101,7 +111,7 @@ struct RawFields: ~Copyable {
     func write(_ cursor: inout Cursor) {
         cursor.put(",\"raw\":{")
         var previous: RawField?
-        for field in RawField.allCases where present & 1 << UInt32(field.rawValue) != 0 {
+        for field in RawField.allCases where present & 1 << UInt64(field.rawValue) != 0 {
             var depth = 0
             if let previous {
                 depth = field.shared(with: previous)
