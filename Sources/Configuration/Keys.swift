@@ -90,6 +90,12 @@ package struct Keys: Sendable {
         How long an event waits at most for what is still to be found out of its process: names of users, a hash, a package. Then it goes without. Order \
         is kept: what comes behind it waits with it.
         """)
+    package let attributionNames = Key(
+        "attribution.names", .whole(64...1_000_000), default: 4_096,
+        """
+        Most users and groups of the host whose names are kept beside those in /etc/passwd and /etc/group, which are always known. One more makes room \
+        for itself by the one that was not needed for longest.
+        """)
 
     // MARK: rings
 

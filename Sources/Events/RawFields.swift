@@ -1,12 +1,15 @@
 /// The fields whose bytes may be no UTF-8, in the order in which `hypervigil.raw` nests them.
 enum RawField: Int, CaseIterable {
-    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory, processParentName, processParentExecutable, processParentCommandLine
+    case processArgs, processCommandLine, processExecutable, processName, processWorkingDirectory
+    case processParentName, processParentExecutable, processParentCommandLine, processSavedUserName
+    case userName, userEffectiveName, userEffectiveGroupName, userAuditName, groupName, sourceAddress
     case filePath, fileTargetPath, fileName, fileDirectory, fileExtension
     case execFilename, execInterpreter, execCgroupPath
     case pathActor, pathInner, pathSpelled
     case targetActor, targetInner, targetSpelled
     case moduleName, moduleArgs, moduleHint
     case changeXattr, mountSource, mountType
+    case loginTerminal
 
     /// The field's name, one component after the other; "" behind the last.
     var components: (StaticString, StaticString, StaticString, StaticString) {
@@ -19,6 +22,13 @@ enum RawField: Int, CaseIterable {
         case .processParentName: ("process", "parent", "name", "")
         case .processParentExecutable: ("process", "parent", "executable", "")
         case .processParentCommandLine: ("process", "parent", "command_line", "")
+        case .processSavedUserName: ("process", "saved_user", "name", "")
+        case .userName: ("user", "name", "", "")
+        case .userEffectiveName: ("user", "effective", "name", "")
+        case .userEffectiveGroupName: ("user", "effective", "group", "name")
+        case .userAuditName: ("user", "audit", "name", "")
+        case .groupName: ("group", "name", "", "")
+        case .sourceAddress: ("source", "address", "", "")
         case .filePath: ("file", "path", "", "")
         case .fileTargetPath: ("file", "target_path", "", "")
         case .fileName: ("file", "name", "", "")
@@ -39,6 +49,7 @@ enum RawField: Int, CaseIterable {
         case .changeXattr: ("hypervigil", "change", "xattr", "")
         case .mountSource: ("hypervigil", "mount", "source", "")
         case .mountType: ("hypervigil", "mount", "type", "")
+        case .loginTerminal: ("hypervigil", "login", "terminal", "")
         }
     }
 

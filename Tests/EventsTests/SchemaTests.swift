@@ -5,13 +5,13 @@ import Testing
 @testable import Events
 
 /// The vendored rows of the published field list.
-private struct Schema {
+struct Schema {
     var types: [String: String] = [:]
     var arrays: Set<String> = []
     var categories: [String: Set<String>] = [:]
 
     /// Fields that are not in ECS and not below `hypervigil`: documented extensions. Auditbeat has them.
-    static let extensions: [String: String] = ["user.audit.id": "keyword"]
+    static let extensions: [String: String] = ["user.audit.id": "keyword", "user.audit.name": "keyword"]
     static let kinds: Set = ["alert", "asset", "enrichment", "event", "metric", "state", "pipeline_error", "signal"]
     static let outcomes: Set = ["failure", "success", "unknown"]
 
@@ -47,9 +47,15 @@ private struct Schema {
         case ("keyword", .string), ("wildcard", .string), ("match_only_text", .string), ("boolean", .bool): nil
         case ("long", .number(let text)) where Int64(text) != nil: nil
         case ("date", .string(let text)) where isTimestamp(text): nil
+        case ("ip", .string(let text)) where isAddress(text): nil
         default: "\(name) is \(value), which is no \(type)"
         }
     }
+}
+
+private func isAddress(_ text: String) -> Bool {
+    var address = in6_addr()
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1
 }
 
 /// RFC 3339 with nine digits of a second, in UTC; a date that exists.
