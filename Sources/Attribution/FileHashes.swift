@@ -1,4 +1,4 @@
-package import Hashing
+internal import Hashing
 internal import KernelABI
 
 /// SHA-256 of files that ran or were loaded. The consumer asks and looks up; a thread of its own reads.

@@ -25,7 +25,7 @@ package struct FileIdentity: Hashable, Sendable, BitwiseCopyable {
 }
 
 /// Why a file was not hashed.
-package enum HashFailure: UInt8, CaseIterable, Sendable, BitwiseCopyable {
+package enum HashFailure: UInt8, Error, CaseIterable, Sendable, BitwiseCopyable {
     /// No way leads to it any more, or not to a file with this identity.
     case gone = 1
     /// It is another than at the time of the event, or changed while it was read.

@@ -85,15 +85,13 @@ struct FileOpener {
 
     private func check(_ handle: Int32, mounts: [String], _ job: HashJob, running: Bool) -> Result<Opened, HashFailure> {
         let mount = Self.mount(of: handle).flatMap { id in mounts.lazy.compactMap { contents($0).flatMap { MountLine(id: id, in: $0) } }.first }
-        var kind: FileSystemKind
+        let kind: FileSystemKind
         if let mount {
             guard mount.device == job.identity.device else { return .failure(.changed) }
             kind = mount.fileSystem
         } else {
             // A mount of the kernel's own (memfd), or one that has been taken away. Those that people without privileges make answer this at once.
-            var status = statfs()
-            guard fstatfs(handle, &status) == 0 else { return .failure(.unreadable) }
-            kind = FileSystemKind(magic: UInt32(truncatingIfNeeded: status.f_type))
+            kind = FileSystemKind(magic: hv_file_system(handle))
         }
         if kind == .remote, !remote { return .failure(.networkFileSystem) }
         var status = stat()

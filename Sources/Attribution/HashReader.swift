@@ -1,5 +1,5 @@
 internal import Glibc
-package import Hashing
+internal import Hashing
 internal import KernelABI
 internal import Synchronization
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "KernelABI.h"
@@ -23,6 +24,13 @@ int hv_open_below(int root, const char *path, int cached)
 	};
 
 	return syscall(SYS_openat2, root >= 0 ? root : AT_FDCWD, path, &how, sizeof(how));
+}
+
+unsigned int hv_file_system(int descriptor)
+{
+	struct statfs status;
+
+	return fstatfs(descriptor, &status) ? 0 : (unsigned int)status.f_type;
 }
 
 int hv_open_again(int descriptor)

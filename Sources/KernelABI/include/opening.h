@@ -13,6 +13,9 @@
  */
 int hv_open_below(int root, const char *path, int cached);
 
+/* f_type of the file system that a descriptor's file is on (fstatfs(2)); 0 where it does not tell. */
+unsigned int hv_file_system(int descriptor);
+
 /* Opens for reading what a descriptor of O_PATH leads to, without a change of its access time where that may be. */
 int hv_open_again(int descriptor);
 
