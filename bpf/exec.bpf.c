@@ -225,6 +225,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 
 	file = bprm->file;
 	object_fill_typed(&record->executable, file->f_inode);
+	record->executable_ctime = inode_ctime(file->f_inode, true);
 	if (record->executable.links == 0) {
 		record->header.flags |= HV_EXEC_FILELESS;
 		if (inode_is_memfd(file))
@@ -330,6 +331,7 @@ static __noinline int exec_failed(const char *filename, bool user, int result)
 	__builtin_memset(&record->executable, 0, sizeof(record->executable));
 	__builtin_memset(&record->script, 0, sizeof(record->script));
 	__builtin_memset(&record->before, 0, sizeof(record->before));
+	record->executable_ctime = 0;
 	record->args_count = 0;
 	record->args_size = 0;
 	record->error = result;

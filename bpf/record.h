@@ -114,6 +114,7 @@ struct hv_exec {
 	struct hv_object executable;
 	struct hv_object script;
 	struct hv_credentials before;
+	__u64 executable_ctime; /* ns since 1970: with `executable` it tells the content, which mtime does not */
 	__u32 args_count; /* true count */
 	__u32 args_size;  /* true size in bytes */
 	__s32 error;      /* 0 or a negative errno */
@@ -269,6 +270,7 @@ struct hv_module {
 	struct hv_header header;
 	struct hv_actor actor;
 	struct hv_object file; /* of a load from a file; with a hint, the hint's */
+	__u64 file_ctime; /* of `file`, ns since 1970 */
 	__u64 taints;    /* the module's own taint bits (linux/panic.h, TAINT_*) */
 	__u32 action;    /* enum hv_module_action */
 	__u32 source;    /* enum hv_module_source */
@@ -392,12 +394,12 @@ HV_ASSERT_SIZE(struct hv_string, 4);
 HV_ASSERT_SIZE(struct hv_actor, 144);
 HV_ASSERT_SIZE(struct hv_object, 48);
 HV_ASSERT_SIZE(struct hv_credentials, 32);
-HV_ASSERT_SIZE(struct hv_exec, 32 + 144 + 48 + 48 + 32 + 16 + 24);
+HV_ASSERT_SIZE(struct hv_exec, 32 + 144 + 48 + 48 + 32 + 8 + 16 + 24);
 HV_ASSERT_SIZE(struct hv_fork, 32 + 144 + 16);
 HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
-HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
+HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 16 + 20 + 20);
 HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 16);
 HV_ASSERT_SIZE(struct hv_tenant, 16 + 8 * HV_KINDS_MAX);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);

@@ -109,6 +109,7 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		fill_object(&exec.executable, next);
 		fill_object(&exec.script, next);
 		fill_credentials(&exec.before, next);
+		N64(exec.executable_ctime);
 		N32(exec.args_count);
 		N32(exec.args_size);
 		N32(exec.error);
@@ -172,6 +173,7 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		fill_header(&module.header, kind, next);
 		fill_actor(&module.actor, next);
 		fill_object(&module.file, next);
+		N64(module.file_ctime);
 		N64(module.taints);
 		N32(module.action);
 		N32(module.source);
