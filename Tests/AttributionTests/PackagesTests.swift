@@ -107,13 +107,19 @@ extension DpkgDatabase {
         root.set("lock", "")
         // Locks are a process's.
         let script = """
-            use Fcntl; open(my $lock, ">", $ARGV[0]) or die; fcntl($lock, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0)) or die;
+            use Fcntl; open(my $lock, ">", $ARGV[0]) or die; my $how = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0); fcntl($lock, F_SETLK, $how) or die;
             open(my $ready, ">", $ARGV[1]) or die; sleep 100;
             """
         let pid = begin("/usr/bin/perl", ["perl", "-e", script, root.path + "/var/lib/dpkg/lock", root.path + "/ready"])
         #expect(pid > 0)
         defer { end(pid) }
-        while access(root.path + "/ready", F_OK) != 0, kill(pid, 0) == 0 { usleep(1000) }
+        while access(root.path + "/ready", F_OK) != 0 {
+            if waitpid(pid, nil, WNOHANG) != 0 {
+                Issue.record("no lock could be taken")
+                return
+            }
+            usleep(1000)
+        }
         // What was known is still right, but that nobody has it is not sure any more.
         #expect(database.owner("/usr/bin/ls") == owned("coreutils", "9.1-1"))
         #expect(database.owner("/usr/bin/new") == .unknown)
@@ -129,7 +135,7 @@ extension DpkgDatabase {
         let texts = ["status", "diversions", "info/coreutils.list", "info/dash.list"].map { name in
             (name, contents(root.path + "/var/lib/dpkg/" + name) ?? Array("/a\n/b\n:\n".utf8))
         }
-        for _ in 0..<200 {
+        for _ in 0..<40 {
             for (name, text) in texts {
                 var bytes = text
                 for _ in 0..<Int.random(in: 0...8, using: &random) where !bytes.isEmpty {
@@ -146,7 +152,7 @@ extension DpkgDatabase {
             var database = root.database()
             #expect(database.owner("/usr/bin/bash") == owned("bash", "") || database.owner("/usr/bin/bash") == .unpackaged)
         }
-        for _ in 0..<5000 {
+        for _ in 0..<1000 {
             let bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in [0x0a, 0x20, 0x2f, 0x3a, 0x2d, 0x31, .random(in: .min ... .max, using: &random)].randomElement(using: &random)! as UInt8 }
             _ = DpkgDatabase.versions(bytes)
             _ = DpkgDatabase.diversions(bytes)
@@ -179,7 +185,7 @@ extension DpkgDatabase {
                 if !first.hasPrefix("diversion") { #expect(String(decoding: owner.name, as: UTF8.self) == first, "\(name)") }
                 #expect(owner.version.elementsEqual(version))
                 asked += 1
-                if asked % 12 == 0 { break }
+                if asked % 4 == 0 { break }
             }
         }
         #expect(asked > 20)

@@ -34,7 +34,8 @@ import Testing
                     #expect(event["package.name"]?.text == "coreutils" && event["package.version"]?.text == "9.1-1\u{22}\n")
                     #expect(event["own.unpackaged"] == nil && event["own.hash_failure"] == nil)
                     facts.packageVersion = ActorFacts.none
-                    #expect(try image(facts)["package.version"] == nil)
+                    let other = try image(facts)
+                    #expect(other["package.name"] != nil && other["package.version"] == nil)
                 }
             }
         }
@@ -57,7 +58,8 @@ import Testing
             try [UInt8](repeating: byte, count: 5000).withUnsafeBytes { name in
                 var facts = ActorFacts()
                 (facts.packageName, facts.packageVersion, facts.hashFailure) = (name, name, name)
-                #expect(try image(facts)["package.name"]?.text != nil)
+                let event = try image(facts)
+                #expect(event["package.name"]?.text != nil)
             }
         }
     }
@@ -76,6 +78,7 @@ import Testing
             let event = try parse(encode(Records.module(HV_MODULE_LOAD), resolution))
             #expect(event["hypervigil.module.hash_failure"]?.text == "gone" && event["file.hash"] == nil)
         }
-        #expect(try parse(encode(Records.module(HV_MODULE_LOAD)))["file.hash"] == nil)
+        let plain = try parse(encode(Records.module(HV_MODULE_LOAD)))
+        #expect(plain["file.hash"] == nil)
     }
 }
