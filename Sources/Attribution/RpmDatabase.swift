@@ -1,8 +1,8 @@
 internal import Glibc
 internal import KernelABI
 
-/// rpm's database, asked through rpm(8) itself: its formats are three, none of them meant for others, and librpm would bring in more than all
-/// the rest. One run lists all files of all packages, for each state of the database.
+/// rpm's database, asked through rpm(8) itself: its formats are three, none of them meant for others, and librpm brings Lua and a database along.
+/// One run lists all files of all packages, for each state of the database.
 struct RpmDatabase {
     private let program: String
     private let folders: [String]

@@ -229,6 +229,8 @@ private final class Gate: Sendable { let open = Atomic<Bool>(false) }
         #expect(hashes.it.counts.hashed == 1)
         usleep(20_000)
         write([9], to: upper + "/program", flags: 0)
+        var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: Int(before.mtime / 1_000_000_000), tv_nsec: Int(before.mtime % 1_000_000_000))]
+        #expect(utimensat(AT_FDCWD, upper + "/program", &times, 0) == 0)
         #expect(settled(hashes.it, before, path: path) == .failure(.changed))
         // The layer's own file is none of this file system's.
         let other = Hashes()

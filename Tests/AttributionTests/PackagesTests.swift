@@ -205,6 +205,39 @@ extension DpkgDatabase {
         #expect(RpmDatabase.index(Array("/usr/bin/ls\n\n".utf8)) == nil)
     }
 
+    /// A real database, where rpm and rpmbuild are installed.
+    @Test func rpmItself() throws {
+        guard access("/usr/bin/rpm", X_OK) == 0, access("/usr/bin/rpmbuild", X_OK) == 0 else { return }
+        let root = Root()
+        let spec = root.folder.file(
+            "tool.spec",
+            """
+            Name: tool
+            Version: 1.2
+            Release: 3
+            Epoch: 4
+            Summary: none
+            License: BSD
+            BuildArch: noarch
+            %description
+            None.
+            %install
+            mkdir -p %{buildroot}/usr/bin
+            echo > %{buildroot}/usr/bin/tool
+            %files
+            /usr/bin/tool
+
+            """)
+        #expect(run(["/usr/bin/rpmbuild", "--define", "_topdir \(root.path)/build", "-bb", spec]).status == 0)
+        let options = ["--root", root.path, "--dbpath", "/var/lib/rpm"]
+        let package = "\(root.path)/build/RPMS/noarch/tool-1.2-3.noarch.rpm"
+        #expect(run(["/usr/bin/rpm"] + options + ["--nodeps", "--ignoreos", "-i", package]).status == 0)
+        var database = RpmDatabase(root: root.path, options: options)
+        try #require(database.isThere)
+        #expect(database.owner(of: Array("/usr/bin/tool".utf8)) == owned("tool", "4:1.2-3"))
+        #expect(database.owner(of: Array("/usr/bin/ls".utf8)) == .unpackaged)
+    }
+
     @Test func rpmThatFailsSaysNothing() {
         let root = Root()
         #expect(mkdir(root.path + "/var/lib/rpm", 0o755) == 0)
