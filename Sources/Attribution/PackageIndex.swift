@@ -83,10 +83,11 @@ enum Ownership: Equatable, Sendable {
 struct Stamp: Equatable {
     private var words: [UInt64] = []
 
-    init(_ paths: [String]) {
+    /// - Parameter empty: whether a file with nothing in it is told from none.
+    init(_ paths: [String], empty: Bool = true) {
         for path in paths {
             var status = stat()
-            guard stat(path, &status) == 0 else {
+            guard stat(path, &status) == 0, empty || status.st_size > 0 else {
                 words.append(0)
                 continue
             }

@@ -33,21 +33,26 @@ struct RpmDatabase {
 
     mutating func owner(of path: [UInt8]) -> Ownership {
         let files = database
+        // sqlite's log comes and goes with readers; one with nothing in it is as none.
         let watched = files + files.map { $0 + "-wal" }
-        let now = Stamp(watched)
-        if stamp != now {
-            guard clock(CLOCK_MONOTONIC) >= notBefore, let text = list() else { return .unknown }
-            // What was written in the meantime may be in it or not.
-            guard Stamp(watched) == now, let read = Self.index(text) else {
+        if stamp != Stamp(watched, empty: false) {
+            guard clock(CLOCK_MONOTONIC) >= notBefore else { return .unknown }
+            stamp = nil
+            // The last to close the database puts the log into it: what changes then is no other content, which the next run shows.
+            for _ in 0..<3 where stamp == nil {
+                let now = Stamp(watched, empty: false)
+                guard let text = list() else { return .unknown }
+                guard Stamp(watched, empty: false) == now, let read = Self.index(text) else { continue }
+                index = read
+                stamp = now
+            }
+            hv_release_memory()
+            guard stamp != nil else {
                 notBefore = clock(CLOCK_MONOTONIC) + 5_000_000_000
-                stamp = nil
                 return .unknown
             }
-            index = read
-            stamp = now
-            hv_release_memory()
         }
-        guard let package = index.owners(of: path).first else { return Stamp(watched) == now ? .unpackaged : .unknown }
+        guard let package = index.owners(of: path).first else { return Stamp(watched, empty: false) == stamp ? .unpackaged : .unknown }
         return .owned(PackageOwner(name: Array(index.name(package)), version: Array(index.version(package))))
     }
 
