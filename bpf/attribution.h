@@ -176,7 +176,7 @@ int process_list(struct bpf_iter__task *context)
 		struct inode *inode = BPF_CORE_READ(file, f_inode);
 
 		object_fill(&record->executable, inode);
-		record->executable_ctime = inode_ctime(inode);
+		record->executable_ctime = inode_ctime(inode, false);
 		if (record->executable.links == 0)
 			record->header.flags |= HV_EXEC_FILELESS;
 		record->strings[HV_PROCESS_EXECUTABLE] = put_path_mounted(slot, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));

@@ -191,7 +191,7 @@ static __always_inline int on_exec(struct task_struct *task, int old_pid, struct
 
 	file = bprm->file;
 	object_fill_typed(&record->executable, file->f_inode);
-	record->executable_ctime = inode_ctime(file->f_inode);
+	record->executable_ctime = inode_ctime(file->f_inode, true);
 	if (record->executable.links == 0) {
 		record->header.flags |= HV_EXEC_FILELESS;
 		if (inode_is_memfd(file))

@@ -163,6 +163,7 @@ static __always_inline struct hv_module *record_begin(struct scratch *slot, __u3
 	header_begin(&record->header, HV_KIND_MODULE);
 	actor_fill(&record->actor, current_task());
 	__builtin_memset(&record->file, 0, sizeof(record->file));
+	record->file_ctime = 0;
 	record->taints = 0;
 	record->action = action;
 	record->source = HV_MODULE_SOURCE_UNKNOWN;
@@ -195,6 +196,7 @@ static __always_inline struct hv_string put_name(struct scratch *slot, const cha
 static __always_inline void put_kept(struct scratch *slot, struct hv_module *record, struct kept_file *file, __u32 mounted, __u32 inner)
 {
 	record->file = file->object;
+	record->file_ctime = file->ctime;
 	record->strings[mounted] = put_bytes(slot, file->mounted_path, file->mounted.length, file->mounted.flags);
 	if (inner < HV_MODULE_STRINGS)
 		record->strings[inner] = put_bytes(slot, file->inner_path, file->inner.length, file->inner.flags);
@@ -240,6 +242,7 @@ static __noinline int load_ended(__u32 source, const void *arguments, __u32 desc
 
 			if (file) {
 				object_fill(&record->file, BPF_CORE_READ(file, f_inode));
+				record->file_ctime = inode_ctime(BPF_CORE_READ(file, f_inode), false);
 				record->strings[HV_MODULE_FILE] = put_path_mounted(slot, BPF_CORE_READ(file, f_path.dentry), BPF_CORE_READ(file, f_path.mnt));
 				record->strings[HV_MODULE_FILE_INNER] = put_path_inner(slot, BPF_CORE_READ(file, f_path.dentry));
 			}

@@ -117,7 +117,7 @@ struct hv_exec {
 	struct hv_object executable;
 	struct hv_object script;
 	struct hv_credentials before;
-	__u64 executable_ctime; /* ns since 1970 */
+	__u64 executable_ctime; /* ns since 1970: with `executable` it tells the content, which mtime does not */
 	__u32 args_count; /* true count */
 	__u32 args_size;  /* true size in bytes */
 	__s32 error;      /* 0 or a negative errno */
@@ -273,6 +273,7 @@ struct hv_module {
 	struct hv_header header;
 	struct hv_actor actor;
 	struct hv_object file; /* of a load from a file; with a hint, the hint's */
+	__u64 file_ctime; /* of `file`, ns since 1970 */
 	__u64 taints;    /* the module's own taint bits (linux/panic.h, TAINT_*) */
 	__u32 action;    /* enum hv_module_action */
 	__u32 source;    /* enum hv_module_source */
@@ -457,7 +458,7 @@ HV_ASSERT_SIZE(struct hv_fork, 32 + 144 + 16);
 HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
-HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 8 + 20 + 20);
+HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 16 + 20 + 20);
 HV_ASSERT_SIZE(struct hv_cgroup, 32 + 8 + 4 + 4);
 HV_ASSERT_SIZE(struct hv_namespace, 32 + 144 + 8 + 8);
 HV_ASSERT_SIZE(struct hv_process, 32 + 144 + 48 + 8 + 8);

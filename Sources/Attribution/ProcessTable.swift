@@ -86,7 +86,7 @@ package struct ProcessTable: ~Copyable {
         let time = view.header.time
         var flags: Image.Flags = view.header.has(HV_EXEC_ARGS_TRUNCATED) ? .argumentsCut : []
         if view.header.has(HV_EXEC_FILELESS) { flags.insert(.fileless) }
-        let image = makeImage(view.executableObject, view.executableCtime, view.executable, view.arguments.withUnsafeBytes { $0 }, flags)
+        let image = makeImage(view.executableObject, view.executableChanged, view.executable, view.arguments.withUnsafeBytes { $0 }, flags)
         run(image, entry, since: time)
     }
 
@@ -95,7 +95,7 @@ package struct ProcessTable: ~Copyable {
         guard let entry = entry(view.actor, view.header.time), entry.pointee.image == nil else { return }
         var flags: Image.Flags = view.header.has(HV_EXEC_FILELESS) ? .fileless : []
         if arguments.count > 0 { flags.insert(.fromProc) }
-        entry.pointee.image = makeImage(view.executable, view.executableCtime, view.executablePath, arguments, flags)
+        entry.pointee.image = makeImage(view.executable, view.executableChanged, view.executablePath, arguments, flags)
         touch(entry)
     }
 

@@ -144,6 +144,31 @@ package struct Keys: Sendable {
         How late an event may come, by its sequence number, before it is reported lost. Preemptible kernels reorder.
         """)
 
+    // MARK: attribution
+
+    package let attributionHash = Key(
+        "attribution.hash", .word(), default: HashedFiles.local,
+        """
+        Which executables and module files are hashed (SHA-256), once each as long as they don't change: none; local, those on file systems of this \
+        machine's kernel; all, also those on FUSE, NFS and other file systems that others answer for: hashing ends if one of them does not answer.
+        """)
+    package let attributionHashRate = Key(
+        "attribution.hash_rate", .bytes((64 << 10)...(16 << 30)), default: 64 << 20,
+        """
+        Most bytes a second that are read for hashes. What is not used of a second may be used in the next.
+        """)
+    package let attributionHashMax = Key(
+        "attribution.hash_max", .bytes((64 << 10)...(64 << 30)), default: 256 << 20,
+        """
+        Largest file that is hashed.
+        """)
+    package let attributionPackages = Key(
+        "attribution.packages", .word(), default: PackageLookup.host,
+        """
+        host: the package that owns an executable, by the host's dpkg and rpm databases, and for executables of the host only. rpm's is read by running \
+        rpm each time that it has changed. none: no packages.
+        """)
+
     // MARK: limits
 
     package let limitsWatches = Key(
@@ -191,6 +216,8 @@ package enum FilesDetail: String, CaseIterable, Sendable {
     case summary, bytes
     case everyWrite = "every-write"
 }
+package enum HashedFiles: String, CaseIterable, Sendable { case none, local, all }
+package enum PackageLookup: String, CaseIterable, Sendable { case none, host }
 package enum FailedExecs: String, CaseIterable, Sendable { case none, known, all }
 
 extension Keys {

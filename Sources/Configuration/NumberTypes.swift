@@ -64,6 +64,17 @@ extension ValueType<Int> {
         }
     }
 
+    static func bytes(_ range: ClosedRange<Int>) -> Self {
+        let rule = "\(sizeText(range.lowerBound)) to \(sizeText(range.upperBound))"
+        return ValueType(description: "size in bytes, " + rule) { tree throws(Complaint) in
+            let bytes = try size(tree, example: sizeText(range.upperBound))
+            guard range.contains(bytes) else { throw Complaint(tree.position, "\(sizeText(bytes)) is out of range", hint: "use " + rule) }
+            return bytes
+        } render: {
+            .scalar(sizeText($0))
+        }
+    }
+
     private static func size(_ tree: Tree, example: String) throws(Complaint) -> Int {
         let text = try oneValue(tree, "a size such as \(example)")
         let units = sizeUnits + [("B", 1), ("", 1)]

@@ -21,6 +21,7 @@ extension ECSEncoder {
             path = joined.path(view, resolution)
             cursor.put(",\"file\":{")
             file(path.bytes, &cursor)
+            Self.fileHash(resolution, &cursor)
             if object.inode != 0 {
                 Self.write(object, &cursor)
                 cursor.put("\"mtime\":\"")
@@ -32,7 +33,7 @@ extension ECSEncoder {
 
         own(header, view.actor, actor, &cursor)
         cursor.put("}")
-        module(view, action, &cursor)
+        module(view, action, resolution, &cursor)
         if fromFile {
             let empty = cursor
             cursor.put(",\"path\":{")
@@ -63,7 +64,7 @@ extension ECSEncoder {
 
     /// `hypervigil.module`.
     @inline(__always)
-    private mutating func module(_ view: borrowing ModuleView, _ action: Action, _ cursor: inout Cursor) {
+    private mutating func module(_ view: borrowing ModuleView, _ action: Action, _ resolution: borrowing Resolution, _ cursor: inout Cursor) {
         let header = view.header
         cursor.put(",\"module\":{")
         let name = borrowed(view.name)
@@ -81,6 +82,7 @@ extension ECSEncoder {
             if view.flags(of: HV_MODULE_ARGS).contains(.fault) { cursor.put("\"args_unreadable\":true,") }
             if view.source == HV_MODULE_SOURCE_FILE.rawValue {
                 cursor.put("\"source\":\"file\",")
+                Self.fileHashFailure(resolution, &cursor)
             } else if view.source == HV_MODULE_SOURCE_MEMORY.rawValue {
                 cursor.put("\"source\":\"memory\",")
             }

@@ -168,6 +168,10 @@ public struct Resolution {
     public var ordinal: UInt32 = 0
     /// What is known of the actor, valid for the call; nil: nothing beside the record.
     public var actor: UnsafePointer<ActorFacts>?
+    /// SHA-256 of the file, 32 bytes; empty: there is none.
+    public var fileHash = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Why there is none: an identifier. Empty: nobody asked.
+    public var fileHashFailure = UnsafeRawBufferPointer(start: nil, count: 0)
     /// How many values were masked in the record, and in what goes with it.
     public var redacted: UInt32 = 0
 

@@ -202,6 +202,7 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 		fill_header(&module.header, kind, next);
 		fill_actor(&module.actor, next);
 		fill_object(&module.file, next);
+		N64(module.file_ctime);
 		N64(module.taints);
 		N32(module.action);
 		N32(module.source);

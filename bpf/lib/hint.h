@@ -13,6 +13,7 @@
 /* A file that lives longer than the hook that saw it: its identity and its paths. */
 struct kept_file {
 	struct hv_object object;
+	__u64 ctime; /* ns since 1970 */
 	struct hv_string mounted, inner;
 	__u8 mounted_path[HV_PATH_MAX];
 	__u8 inner_path[HV_PATH_MAX];
@@ -55,6 +56,7 @@ static __noinline void keep_file(struct kept_file *to, struct file *file)
 	if (!to)
 		return;
 	object_fill(&to->object, BPF_CORE_READ(file, f_inode));
+	to->ctime = inode_ctime(BPF_CORE_READ(file, f_inode), false);
 	if (!slot)
 		return;
 	walk_begin(slot, BPF_CORE_READ(file, f_path.dentry));

@@ -164,8 +164,10 @@ struct inode {
 	s64 i_size;
 	u32 i_generation;
 	struct hlist_head i_dentry;
-	s64 i_mtime_sec, i_ctime_sec; /* 6.11 */
-	u32 i_mtime_nsec, i_ctime_nsec;
+	s64 i_mtime_sec; /* 6.11 */
+	u32 i_mtime_nsec;
+	s64 i_ctime_sec; /* 6.11 */
+	u32 i_ctime_nsec;
 };
 struct inode___6_6 { struct timespec64 __i_mtime, __i_ctime; };
 struct inode___before_6_6 { struct timespec64 i_mtime, i_ctime; };

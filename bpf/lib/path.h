@@ -302,17 +302,17 @@ static __always_inline __u64 inode_mtime(struct inode *inode, const bool typed)
 	return FIELD(typed, older, i_mtime.tv_sec) * 1000000000ULL + FIELD(typed, older, i_mtime.tv_nsec);
 }
 
-/* Of any pointer to one: it is asked for with an exec, not with every change of a file. */
-static __always_inline __u64 inode_ctime(struct inode *inode)
+/* The top bit of its nanoseconds says that somebody has asked for it (include/linux/fs.h, I_CTIME_QUERIED; 6.13). */
+static __always_inline __u64 inode_ctime(struct inode *inode, const bool typed)
 {
 	struct inode___6_6 *newer = (void *)inode;
 	struct inode___before_6_6 *older = (void *)inode;
 
 	if (bpf_core_field_exists(inode->i_ctime_sec))
-		return BPF_CORE_READ(inode, i_ctime_sec) * 1000000000ULL + BPF_CORE_READ(inode, i_ctime_nsec);
+		return FIELD(typed, inode, i_ctime_sec) * 1000000000ULL + (FIELD(typed, inode, i_ctime_nsec) & 0x7fffffff);
 	if (bpf_core_field_exists(newer->__i_ctime))
-		return BPF_CORE_READ(newer, __i_ctime.tv_sec) * 1000000000ULL + BPF_CORE_READ(newer, __i_ctime.tv_nsec);
-	return BPF_CORE_READ(older, i_ctime.tv_sec) * 1000000000ULL + BPF_CORE_READ(older, i_ctime.tv_nsec);
+		return FIELD(typed, newer, __i_ctime.tv_sec) * 1000000000ULL + FIELD(typed, newer, __i_ctime.tv_nsec);
+	return FIELD(typed, older, i_ctime.tv_sec) * 1000000000ULL + FIELD(typed, older, i_ctime.tv_nsec);
 }
 
 static __always_inline void object_read(struct hv_object *to, struct inode *inode, const bool typed)

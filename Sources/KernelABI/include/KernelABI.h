@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "paths.h"
 #include "roots.h"
+#include "opening.h"
 
 enum hv_family { HV_FAMILY_EXEC, HV_FAMILY_FILE, HV_FAMILY_MODULE, HV_FAMILIES };
 

@@ -20,8 +20,8 @@ public struct ExecView: ~Escapable {
     @inlinable public var scriptObject: hv_object { bytes.field(\hv_exec.script) }
     /// Filled in only with `HV_EXEC_BEFORE`.
     @inlinable public var before: hv_credentials { bytes.field(\hv_exec.before) }
-    /// ns since 1970; 0 where the exec failed.
-    @inlinable public var executableCtime: UInt64 { bytes.field(\hv_exec.executable_ctime) }
+    /// When the executable was last changed, its attributes included, ns since 1970; 0 where there is none.
+    @inlinable public var executableChanged: UInt64 { bytes.field(\hv_exec.executable_ctime) }
     /// True count of arguments, also where they were cut.
     @inlinable public var argumentCount: UInt32 { bytes.field(\hv_exec.args_count) }
     /// True size of the arguments in bytes.

@@ -19,6 +19,8 @@ public struct ModuleView: ~Escapable {
     @inlinable public var actor: ActorView { @_lifetime(copy self) get { ActorView(validated: bytes.member(\hv_module.actor)) } }
     /// Of a load from a file; with a hint, the hint's.
     @inlinable public var file: hv_object { bytes.field(\hv_module.file) }
+    /// When `file` was last changed, its attributes included, ns since 1970; 0 where there is none.
+    @inlinable public var fileChanged: UInt64 { bytes.field(\hv_module.file_ctime) }
     /// The module's own taint bits (linux/panic.h, TAINT_*); the kernel's only with `HV_MODULE_LOADED`.
     @inlinable public var taints: UInt64 { bytes.field(\hv_module.taints) }
     /// An `hv_module_action`, or a number this program does not know.

@@ -77,7 +77,7 @@ public struct ProcessView: ~Escapable {
     /// All 0: a thread of the kernel's, or it has ended.
     @inlinable public var executable: hv_object { bytes.field(\hv_process.executable) }
     /// ns since 1970.
-    @inlinable public var executableCtime: UInt64 { bytes.field(\hv_process.executable_ctime) }
+    @inlinable public var executableChanged: UInt64 { bytes.field(\hv_process.executable_ctime) }
     /// In its mount namespace.
     @inlinable public var executablePath: RawSpan {
         @_lifetime(copy self) get { bytes.string(Int(HV_PROCESS_EXECUTABLE.rawValue), of: hv_process.self, at: Self.slots) }
