@@ -6,22 +6,60 @@ package import Rings
 /// What is known of an actor beside its record, put together from the tables. For the consumer's thread; nothing here waits.
 package struct Attributor: ~Copyable {
     package var processes: ProcessTable
+    private var users: Users?
+    private let hashes: FileHashes?
+    private let packages: Packages?
+    /// Goes up when a hash or a package has become known.
+    private var answers: UInt64 = 0
+    /// CLOCK_BOOTTIME at the beginning of the drain, ns; what the tables lend is good for as long.
+    private var now: UInt64 = 0
+    /// CLOCK_REALTIME minus CLOCK_BOOTTIME, ns.
+    package var realtimeOffset: Int64 = 0
+    /// What `facts` was made for, beside its version: the drain, and the actor's ids.
+    private var filledAt: UInt64 = .max
+    private let ids: UnsafeMutableRawPointer
+    /// Copies of what is lent for a shorter time than `facts` is: a hash, a package's name and version.
+    private let copies: UnsafeMutableRawPointer
+    private static let longestCopy = 256
     /// Of the last call of `facts`.
     private let facts: UnsafeMutablePointer<ActorFacts>
     private let ancestors: UnsafeMutablePointer<ActorFacts.Ancestor>
     private let host: ProcessEntry.Namespaces
 
-    package init(_ limits: ProcessTable.Limits, host: HostNamespaces = HostNamespaces()) {
+    /// - Parameters:
+    ///   - users, hashes, packages: nil where they are not asked for.
+    ///   - host: its namespaces.
+    package init(
+        _ limits: ProcessTable.Limits, host: HostNamespaces = HostNamespaces(), users: consuming Users? = nil, hashes: FileHashes? = nil,
+        packages: Packages? = nil
+    ) {
         self.host = .init(mount: host.mount, pid: host.pid, user: host.user)
+        self.users = users
+        self.hashes = hashes
+        self.packages = packages
         processes = ProcessTable(limits)
         facts = .allocate(capacity: 1)
         facts.initialize(to: ActorFacts())
         ancestors = .allocate(capacity: limits.ancestors + 1)
+        ids = .allocate(byteCount: Self.idBytes, alignment: 8)
+        copies = .allocate(byteCount: 3 * Self.longestCopy, alignment: 8)
     }
 
     deinit {
         facts.deallocate()
         ancestors.deallocate()
+        ids.deallocate()
+        copies.deallocate()
+    }
+
+    /// Takes in what was found out meanwhile. Once a drain.
+    ///
+    /// - Parameter now: CLOCK_BOOTTIME, ns.
+    package mutating func collect(now: UInt64) {
+        self.now = now
+        users?.collect(now: now)
+        if hashes?.take() == true { answers &+= 1 }
+        if packages?.take() == true { answers &+= 1 }
     }
 
     /// Takes over the processes that are there.
@@ -52,30 +90,89 @@ package struct Attributor: ~Copyable {
     @inline(__always)
     package mutating func observe(_ record: RawSpan, kind: UInt32) {
         switch kind {
-        case HV_KIND_EXEC.rawValue: if let view = ExecView(record) { processes.note(view) }
+        case HV_KIND_EXEC.rawValue: if let view = ExecView(record) { observe(view) }
         case HV_KIND_FORK.rawValue: if let view = ForkView(record) { processes.note(view) }
         case HV_KIND_EXIT.rawValue: if let view = ExitView(record) { processes.note(view) }
         default: break
         }
     }
 
+    private mutating func observe(_ view: borrowing ExecView) {
+        processes.note(view)
+        guard view.error == 0, hashes != nil || packages != nil else { return }
+        let actor = view.actor
+        let path = view.executable.withUnsafeBytes { $0 }
+        let isHost = host.mount == 0 || actor.mountNamespace == host.mount
+        let identity = FileIdentity(view.executableObject, ctime: view.executableChanged)
+        let time = UInt64(bitPattern: Int64(bitPattern: view.header.time) &+ realtimeOffset)
+        _ = hashes?.request(
+            identity,
+            FileSource(
+                .executable, pid: actor.pid, start: actor.start, parent: actor.parentPid, time: time, hostPath: isHost ? path : ActorFacts.none,
+                actorPath: path))
+        if isHost, !view.header.has(HV_EXEC_FILELESS) { _ = packages?.request(identity, path: path) }
+    }
+
+    /// A module's file: its SHA-256, or why there is none. Asks where it is not known; the bytes are valid until the next call of anything here.
+    package mutating func hash(of view: borrowing ModuleView, hostPath: UnsafeRawBufferPointer) -> (hash: ActorFacts.Bytes, failure: ActorFacts.Bytes, isPending: Bool) {
+        guard let hashes, view.file.inode != 0, view.source == HV_MODULE_SOURCE_FILE.rawValue else { return (ActorFacts.none, ActorFacts.none, false) }
+        let actor = view.actor
+        let identity = FileIdentity(view.file, ctime: view.fileChanged)
+        let time = UInt64(bitPattern: Int64(bitPattern: view.header.time) &+ realtimeOffset)
+        let state = hashes.request(
+            identity,
+            FileSource(
+                .file, pid: actor.pid, start: actor.start, parent: actor.parentPid, time: time, hostPath: hostPath,
+                actorPath: view.filePath.withUnsafeBytes { $0 }))
+        switch state {
+        case .known(let bytes): return (copy(bytes, 0), ActorFacts.none, false)
+        case .failed(let failure): return (ActorFacts.none, failure.bytes, false)
+        case .pending: return (ActorFacts.none, Self.late, true)
+        case .unknown: return (ActorFacts.none, ActorFacts.none, false)
+        }
+    }
+
+    /// Asked for, and not known in time.
+    private static var late: ActorFacts.Bytes {
+        let name: StaticString = "late"
+        return ActorFacts.Bytes(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    }
+
+    private func copy(_ bytes: UnsafeRawBufferPointer, _ place: Int) -> UnsafeRawBufferPointer {
+        let to = copies + place * Self.longestCopy
+        let count = min(bytes.count, Self.longestCopy)
+        if let start = bytes.baseAddress { memcpy(to, start, count) }
+        return UnsafeRawBufferPointer(start: to, count: count)
+    }
+
+    /// Where an actor's ids are, and how many bytes they take: from the real user to the terminal, back to back (bpf/record.h).
+    private static var idPlace: Int { @inline(__always) get { MemoryLayout<hv_actor>.offset(of: \.uid).unsafelyUnwrapped } }
+    private static let idBytes = MemoryLayout<hv_actor>.offset(of: \.task_flags).unsafelyUnwrapped - MemoryLayout<hv_actor>.offset(of: \.uid).unsafelyUnwrapped
+
     /// What is known of an actor at the time of its act, valid until the next call.
     @inline(__always)
     package mutating func facts(of actor: borrowing ActorView, at time: UInt64) -> UnsafePointer<ActorFacts> {
         guard let known = processes.note(actor, at: time) else {
             facts.pointee = ActorFacts()
+            filledAt = .max
             return UnsafePointer(facts)
         }
         let parent = processes.find(pid: actor.parentPid, start: actor.parentStart)
         let version = version(known.entry, parent, at: time)
-        if facts.pointee.version != version { fill(known.entry, parent, at: time, version) }
+        if facts.pointee.version != version || filledAt != now || !hasSameIDs(actor) { fill(actor, known.entry, parent, at: time, version) }
         return UnsafePointer(facts)
     }
 
-    /// Another one whenever anything is that the facts are made of.
+    @inline(__always)
+    private func hasSameIDs(_ actor: borrowing ActorView) -> Bool {
+        actor.bytes.withUnsafeBytes { memcmp($0.baseAddress.unsafelyUnwrapped + Self.idPlace, ids, Self.idBytes) == 0 }
+    }
+
+    /// Another one whenever anything is that the facts are made of, but the actor's own ids.
     @inline(__always)
     private mutating func version(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64) -> UInt64 {
-        var version = Self.mix(entry.pointee.version, processes.image(of: entry, at: time)?.pointee.version ?? 0)
+        var version = Self.mix(entry.pointee.version ^ answers &<< 48, processes.image(of: entry, at: time)?.pointee.version ?? 0)
+        version = Self.mix(version, users?.generation ?? 0)
         if let parent { version = Self.mix(version, processes.image(of: parent, at: time)?.pointee.version ?? 0) }
         var up = processes.parent(of: entry), depth = 0
         while let one = up, depth < processes.limits.ancestors {
@@ -92,13 +189,18 @@ package struct Attributor: ~Copyable {
     }
 
     @inline(never)
-    private mutating func fill(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64, _ version: UInt64) {
+    private mutating func fill(
+        _ actor: borrowing ActorView, _ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64, _ version: UInt64
+    ) {
         facts.pointee = ActorFacts()
         facts.pointee.version = version
+        filledAt = now
+        actor.bytes.withUnsafeBytes { _ = memcpy(ids, $0.baseAddress.unsafelyUnwrapped + Self.idPlace, Self.idBytes) }
         if let image = processes.image(of: entry, at: time) {
             facts.pointee.executable = image.path
             facts.pointee.arguments = image.arguments
             facts.pointee.argumentsAreFromProc = image.pointee.flags.contains(.fromProc)
+            describe(image, inHost: host.mount == 0 || entry.pointee.namespaces.mount == host.mount)
         }
         if let parent, let image = processes.image(of: parent, at: time) {
             facts.pointee.parentExecutable = image.path
@@ -118,6 +220,30 @@ package struct Attributor: ~Copyable {
         facts.pointee.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
         facts.pointee.ancestorsTruncated = up != nil || cut
         facts.pointee.foreignNamespaces = foreign(entry.pointee.namespaces)
+        if users?.fill(&facts.pointee, of: actor, inTenant: facts.pointee.tenant != nil, now: now) == .pending { facts.pointee.isPending = true }
+    }
+
+    /// The hash of what a process runs, and the package it came with.
+    private mutating func describe(_ image: UnsafeMutablePointer<Image>, inHost: Bool) {
+        guard image.pointee.object.inode != 0 else { return }
+        let identity = FileIdentity(image.pointee.object, ctime: image.pointee.ctime)
+        switch hashes?.look(identity) {
+        case .known(let hash): facts.pointee.hash = copy(hash, 0)
+        case .failed(.off), .unknown, nil: break
+        case .failed(let failure): facts.pointee.hashFailure = failure.bytes
+        case .pending:
+            facts.pointee.hashFailure = Self.late
+            facts.pointee.isPending = true
+        }
+        guard inHost, !image.pointee.flags.contains(.fileless), let packages else { return }
+        switch packages.look(identity, path: image.path) {
+        case .owned(let name, let version):
+            facts.pointee.packageName = copy(name, 1)
+            facts.pointee.packageVersion = copy(version, 2)
+        case .unpackaged: facts.pointee.unpackaged = true
+        case .pending: facts.pointee.isPending = true
+        case .unknown, .unanswered: break
+        }
     }
 
     private static func name(of entry: ProcessEntry.Reference) -> UnsafeRawBufferPointer {

@@ -22,7 +22,7 @@ struct IDMap: Sendable, Equatable {
     init(parsing text: [UInt8]) {
         var ranges: [Range] = []
         for line in text.split(separator: 0x0a) {
-            let numbers = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }).map(decimal)
+            let numbers = line.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }).map { decimal($0) as UInt32? }
             guard numbers.count == 3, let inner = numbers[0], let host = numbers[1], let count = numbers[2], ranges.count < Self.most,
                 !inner.addingReportingOverflow(count).overflow, !host.addingReportingOverflow(count).overflow
             else {

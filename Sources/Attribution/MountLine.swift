@@ -12,8 +12,8 @@ struct MountLine {
             let fields = line.split(separator: 0x20, omittingEmptySubsequences: false)
             guard fields.count >= 9, decimal(fields[0]) == id, let dash = fields.dropFirst(6).firstIndex(of: [0x2d]), fields.count > dash + 1 else { continue }
             let device = fields[2].split(separator: 0x3a)
-            guard device.count == 2, let major = decimal(device[0]), let minor = decimal(device[1]), major < 1 << 12, minor < 1 << 20 else { return nil }
-            self.device = UInt32(major << 20 | minor)
+            guard device.count == 2, let major: UInt32 = decimal(device[0]), let minor: UInt32 = decimal(device[1]), major < 1 << 12, minor < 1 << 20 else { return nil }
+            self.device = major << 20 | minor
             fileSystem = FileSystemKind(name: fields[dash + 1])
             return
         }
@@ -61,20 +61,6 @@ enum FileSystemKind {
         default: self = .local
         }
     }
-}
-
-/// Digits alone; nil where there are others, none, or too many.
-func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
-    guard !digits.isEmpty else { return nil }
-    var value: UInt64 = 0
-    for digit in digits {
-        guard digit >= 0x30, digit <= 0x39 else { return nil }
-        let (scaled, over) = value.multipliedReportingOverflow(by: 10)
-        let (sum, more) = scaled.addingReportingOverflow(UInt64(digit &- 0x30))
-        guard !over, !more else { return nil }
-        value = sum
-    }
-    return value
 }
 
 /// All of a file of the kernel's or the system's, at most `limit` bytes; nil where it can't be read or is longer.

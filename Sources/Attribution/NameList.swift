@@ -85,7 +85,7 @@ package final class NameList: @unchecked Sendable {
         else { return nil }
         let end = text[(password + 1)..<line.upperBound].firstIndex(of: colon) ?? line.upperBound
         // All ones is no id: chown(2) means by it that nothing changes.
-        guard let id = decimal(text[(password + 1)..<end]), id != .max else { return nil }
+        guard let id: UInt32 = decimal(text[(password + 1)..<end]), id != .max else { return nil }
         return (id, line.lowerBound..<name)
     }
 
@@ -114,15 +114,4 @@ package final class NameList: @unchecked Sendable {
 func equal(_ one: UnsafeRawBufferPointer?, _ other: UnsafeRawBufferPointer?) -> Bool {
     guard let one, let other else { return one == nil && other == nil }
     return one.count == other.count && one.elementsEqual(other)
-}
-
-/// Decimal digits and nothing else.
-func decimal(_ digits: some Collection<UInt8>) -> UInt32? {
-    guard !digits.isEmpty, digits.count <= 10 else { return nil }
-    var value: UInt64 = 0
-    for digit in digits {
-        guard digit >= 0x30, digit <= 0x39 else { return nil }
-        value = value * 10 + UInt64(digit - 0x30)
-    }
-    return UInt32(exactly: value)
 }

@@ -81,7 +81,7 @@ struct RealmLook: Sendable {
     private func look(_ host: HostIdentity, _ pid: UInt32) -> Realm? {
         guard pid > 0, pid <= UInt32(Int32.max) else { return nil }
         // With it a number that is given to another process is noticed.
-        let process = hv_process(Int32(pid))
+        let process = hv_open_process(Int32(pid))
         guard process >= 0 else { return nil }
         defer { close(process) }
         let folder = "/proc/\(pid)"
@@ -142,9 +142,9 @@ struct RealmLook: Sendable {
         for line in mountinfo.split(separator: 0x0a) {
             let words = line.split(separator: 0x20)
             guard words.count > 6 else { continue }
-            if let mount, decimal(words[0]).map(UInt64.init) != mount { continue }
+            if let mount, decimal(words[0]) != mount { continue }
             if let device {
-                let numbers = words[2].split(separator: UInt8(ascii: ":")).map(decimal)
+                let numbers = words[2].split(separator: UInt8(ascii: ":")).map { decimal($0) as UInt32? }
                 guard numbers.count == 2, let major = numbers[0], let minor = numbers[1], major < 4096, major << 20 | minor == device else { continue }
             }
             // Six fixed fields are before the optional ones, none of which is a lone dash.

@@ -31,7 +31,7 @@ enum SessionFile {
             guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else { continue }
             let value = line[(equals + 1)...]
             switch String(decoding: line[..<equals], as: UTF8.self) {
-            case "UID": isSession = decimal(value) != nil
+            case "UID": isSession = (decimal(value) as UInt32?) != nil
             case "AUDIT": if decimal(value) != session { return nil }
             case "REMOTE_HOST": facts.remote = SessionFacts.printable(value, atMost: SessionFacts.longestRemote)
             case "TTY": facts.terminal = SessionFacts.printable(value, atMost: SessionFacts.longestTerminal)

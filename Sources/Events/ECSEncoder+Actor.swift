@@ -12,12 +12,12 @@ extension ECSEncoder {
 
     @inline(never)
     private mutating func encodeParts(_ actor: borrowing ActorView, _ known: UnsafePointer<ActorFacts>?, _ slot: Int) -> ActorParts {
-        guard let known else { return encodeParts(actor, ActorFacts(), slot) }
-        return encodeParts(actor, known.pointee, slot)
+        if let known { return encode(parts: actor, known, slot) }
+        return withUnsafePointer(to: ActorFacts()) { encode(parts: actor, $0, slot) }
     }
 
-    private mutating func encodeParts(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ slot: Int) -> ActorParts {
-        let bound = 4096 &+ 2 &* context.entityID.count &+ encodedBound(facts)
+    private mutating func encode(parts actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ slot: Int) -> ActorParts {
+        let bound = 4096 &+ 2 &* context.entityID.count &+ encodedBound(facts.pointee)
         let start = actors.clear(slot, bound: bound)
         var cursor = Cursor(start)
         var ends = ActorParts.Ends()
@@ -26,17 +26,20 @@ extension ECSEncoder {
         image(facts, &cursor)
         ends.process = cursor.position - start
         user(actor, facts, &cursor)
+        source(facts, &cursor)
+        Self.package(facts.pointee, &cursor)
+        container(facts, &cursor)
         ends.user = cursor.position - start
         own(actor, facts, &cursor)
         ends.cgroup = cursor.position - start
         ownRest(actor, facts, &cursor)
         ends.rest = cursor.position - start
         // Where bytes of a name were replaced, each event notes them in `hypervigil.raw`.
-        return actors.store(actor, slot, start, ends, version: facts.version, reusable: raw.isEmpty)
+        return actors.store(actor, slot, start, ends, version: facts.pointee.version, reusable: raw.isEmpty)
     }
 
     /// `process`, left open, without what it runs.
-    private mutating func process(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+    private mutating func process(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
         cursor.put(",\"process\":{\"pid\":")
         cursor.number(actor.pid)
         cursor.put(",\"thread\":{\"id\":")
@@ -49,6 +52,7 @@ extension ECSEncoder {
         string(borrowed(actor.name), .processName, &cursor)
         cursor.put("\",\"saved_user\":{\"id\":")
         cursor.quoted(actor.savedUid)
+        name(facts.pointee.savedUserName, .processSavedUserName, &cursor)
         cursor.put("},\"saved_group\":{\"id\":")
         cursor.quoted(actor.savedGid)
         cursor.put("},\"parent\":{\"pid\":")
@@ -58,12 +62,12 @@ extension ECSEncoder {
         cursor.put(",\"name\":\"")
         string(borrowed(actor.parentName), .processParentName, &cursor)
         cursor.put("\"")
-        if facts.parentExecutable.count > 0 {
+        if facts.pointee.parentExecutable.count > 0 {
             cursor.put(",\"executable\":\"")
-            string(facts.parentExecutable, .processParentExecutable, &cursor)
+            string(facts.pointee.parentExecutable, .processParentExecutable, &cursor)
             cursor.put("\"")
         }
-        commandLine(facts.parentArguments, .processParentCommandLine, &cursor)
+        commandLine(facts.pointee.parentArguments, .processParentCommandLine, &cursor)
         let terminal = actor.terminal
         if terminal != 0 {
             cursor.put("},\"interactive\":true,\"tty\":{\"char_device\":{\"major\":")
@@ -74,16 +78,17 @@ extension ECSEncoder {
         } else {
             cursor.put("},\"interactive\":false")
         }
+        Self.processHash(facts.pointee, &cursor)
     }
 
     /// What it runs, as its last exec had it.
-    private mutating func image(_ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
-        if facts.executable.count > 0 {
+    private mutating func image(_ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
+        if facts.pointee.executable.count > 0 {
             cursor.put(",\"executable\":\"")
-            string(facts.executable, .processExecutable, &cursor)
+            string(facts.pointee.executable, .processExecutable, &cursor)
             cursor.put("\"")
         }
-        commandLine(facts.arguments, .processCommandLine, &cursor)
+        commandLine(facts.pointee.arguments, .processCommandLine, &cursor)
     }
 
     /// `command_line` of arguments that each end with a NUL.
@@ -98,26 +103,33 @@ extension ECSEncoder {
     }
 
     /// The end of `process`, and `user` and `group`.
-    private mutating func user(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+    private mutating func user(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
         cursor.put("},\"user\":{\"id\":")
         cursor.quoted(actor.uid)
+        name(facts.pointee.userName, .userName, &cursor)
         cursor.put(",\"effective\":{\"id\":")
         cursor.quoted(actor.effectiveUid)
+        name(facts.pointee.effectiveUserName, .userEffectiveName, &cursor)
         cursor.put(",\"group\":{\"id\":")
         cursor.quoted(actor.effectiveGid)
+        name(facts.pointee.effectiveGroupName, .userEffectiveGroupName, &cursor)
         cursor.put("}}")
         if actor.loginUid != .max {
             cursor.put(",\"audit\":{\"id\":")
             cursor.quoted(actor.loginUid)
+            name(facts.pointee.loginUserName, .userAuditName, &cursor)
             cursor.put("}")
         }
         cursor.put("},\"group\":{\"id\":")
         cursor.quoted(actor.gid)
+        name(facts.pointee.groupName, .groupName, &cursor)
         cursor.put("}")
     }
 
     /// `hypervigil.tenant`, and the members of `hypervigil.process` that follow from the actor, up to the number in `cgroup`.
-    private mutating func own(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+    private mutating func own(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
+        ownUser(facts, &cursor)
+        tenant(facts, &cursor)
         cursor.put(",\"process\":{\"capabilities\":\"")
         cursor.hexadecimal(actor.capabilities, width: 16)
         cursor.put("\",\"namespaces\":{")
@@ -128,19 +140,20 @@ extension ECSEncoder {
         namespace("\"ipc\":\"", actor.ipcNamespace, &cursor)
         namespace("\"uts\":\"", actor.utsNamespace, &cursor)
         namespace("\"cgroup\":\"", actor.cgroupNamespace, &cursor)
-        if !facts.foreignNamespaces.isEmpty { NamespaceNames.write("\"foreign\":[", facts.foreignNamespaces, &cursor) }
+        if !facts.pointee.foreignNamespaces.isEmpty { NamespaceNames.write("\"foreign\":[", facts.pointee.foreignNamespaces, &cursor) }
         cursor.closeObject()
+        Self.imageDetails(facts.pointee, &cursor)
         lineage(facts, &cursor)
         cursor.put(",\"cgroup\":{\"id\":")
         cursor.quoted(actor.cgroup & (1 << UInt64(HV_CGROUP_SHIFT) &- 1))
     }
 
     /// `ancestors`: who started it, who started that, and so on.
-    private mutating func lineage(_ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
-        if facts.argumentsAreFromProc { cursor.put(",\"command_line_from_proc\":true") }
-        guard facts.ancestors.count > 0 else { return }
+    private mutating func lineage(_ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
+        if facts.pointee.argumentsAreFromProc { cursor.put(",\"command_line_from_proc\":true") }
+        guard facts.pointee.ancestors.count > 0 else { return }
         cursor.put(",\"ancestors\":[")
-        for ancestor in facts.ancestors {
+        for ancestor in facts.pointee.ancestors {
             cursor.put("{\"pid\":")
             cursor.number(ancestor.pid)
             cursor.put(",")
@@ -155,11 +168,11 @@ extension ECSEncoder {
             cursor.put(ancestor.isFromProc ? "\",\"from_proc\":true}," : "\"},")
         }
         cursor.closeArray()
-        if facts.ancestorsTruncated { cursor.put(",\"ancestors_truncated\":true") }
+        if facts.pointee.ancestorsTruncated { cursor.put(",\"ancestors_truncated\":true") }
     }
 
     /// The end of `cgroup` and what is behind it, but the task's flags.
-    private func ownRest(_ actor: borrowing ActorView, _ facts: borrowing ActorFacts, _ cursor: inout Cursor) {
+    private func ownRest(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
         cursor.put("}")
         if actor.session != .max {
             cursor.put(",\"session\":")

@@ -1,11 +1,5 @@
 /// What is known of an executable or a module's file beside the record: its hash, and the package that owns it.
 extension ECSEncoder {
-    /// The most that all of this takes for an actor, beside the fixed part of `bound`.
-    @inline(__always)
-    static func imageBound(_ facts: borrowing ActorFacts) -> Int {
-        256 &+ JSONString.expansion &* (facts.packageName.count &+ facts.packageVersion.count &+ facts.hashFailure.count)
-    }
-
     /// `,"hash":{"sha256":"..."}` of an object that is open; nothing where there is none.
     @inline(__always)
     static func processHash(_ facts: borrowing ActorFacts, _ cursor: inout Cursor) {

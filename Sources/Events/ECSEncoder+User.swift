@@ -15,9 +15,6 @@ extension ECSEncoder {
     /// Bytes of one name; of a longer one nothing is written.
     static var longestName: Int { 255 }
 
-    /// The most that all of these fields take together: six names at up to six bytes for one, an origin twice, a terminal, their keys.
-    static var userRoom: Int { 6 * (longestName * JSONString.expansion + 16) + 3 * (longestName * JSONString.expansion) + 256 }
-
     /// `,"name":"..."` behind another member.
     @inline(__always)
     mutating func name(_ name: ActorFacts.Bytes, _ field: RawField, _ cursor: inout Cursor) {

@@ -66,7 +66,7 @@ public struct ECSEncoder: ~Copyable {
     /// The most that what is known of an actor takes, its bytes in base64 among them.
     @inline(__always)
     func encodedBound(_ facts: borrowing ActorFacts) -> Int {
-        (JSONString.expansion &+ 2) &* facts.byteCount &+ facts.ancestors.count &* (128 &+ context.entityID.count)
+        1024 &+ (JSONString.expansion &+ 2) &* facts.byteCount &+ facts.ancestors.count &* (128 &+ context.entityID.count)
     }
 
     // MARK: Parts that events share

@@ -10,7 +10,7 @@
 
 #include "KernelABI.h"
 
-int hv_process(int pid)
+int hv_open_process(int pid)
 {
 	return syscall(SYS_pidfd_open, pid, 0);
 }

@@ -6,7 +6,7 @@ import Testing
     /// The members that follow from an actor's facts, as an encoder puts them.
     private func image(_ facts: ActorFacts) throws -> JSON {
         var writer = ByteWriter(capacity: 64)
-        var cursor = writer.reserve(64 + ECSEncoder.imageBound(facts))
+        var cursor = writer.reserve(4096 + JSONString.expansion * facts.byteCount)
         cursor.put("{\"process\":{\"pid\":1")
         ECSEncoder.processHash(facts, &cursor)
         cursor.put("},\"own\":{\"id\":1")

@@ -9,7 +9,7 @@ private func event(_ change: (inout ActorFacts) -> Void) throws -> (object: JSON
     var writer = ByteWriter()
     var facts = ActorFacts()
     change(&facts)
-    var cursor = writer.reserve(ECSEncoder.userRoom * 4)
+    var cursor = writer.reserve(4096 + encoder.encodedBound(facts))
     let start = cursor.position
     func put(_ text: StaticString) { cursor.put(text) }
     put("{\"process\":{\"saved_user\":{\"id\":\"1\"")
@@ -124,7 +124,9 @@ struct UserFieldsTests {
         }
         let empty = try event { _ in }.count
         let worst = try event(all([UInt8](repeating: 1, count: 255))).count
-        #expect(worst - empty <= ECSEncoder.userRoom && worst > ECSEncoder.userRoom / 2)
+        var facts = ActorFacts()
+        all([UInt8](repeating: 1, count: 255))(&facts)
+        #expect(worst - empty <= ECSEncoder(context: Records.context(), realtimeOffset: 0).encodedBound(facts) && worst > empty)
         let longer = try event(all([UInt8](repeating: 1, count: 256)))
         #expect(longer.object.leaves().allSatisfy { !$0.0.hasSuffix("name") && !$0.0.hasPrefix("source") && !$0.0.hasSuffix("terminal") })
     }

@@ -4,7 +4,7 @@
 #include "paths.h"
 
 /* A descriptor that stands for this very process, whatever becomes of its number (pidfd_open(2)); -1 with errno. */
-int hv_process(int pid);
+int hv_open_process(int pid);
 
 /* Whether the process of such a descriptor has not ended. */
 int hv_process_lives(int process);
