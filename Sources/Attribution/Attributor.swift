@@ -113,9 +113,9 @@ package struct Attributor: ~Copyable {
         if isHost, !view.header.has(HV_EXEC_FILELESS) { _ = packages?.request(identity, path: path) }
     }
 
-    /// A module's file: its SHA-256, or why there is none. Asks where it is not known; the bytes are valid until the next call of anything here.
-    package mutating func hash(of view: borrowing ModuleView, hostPath: UnsafeRawBufferPointer) -> (hash: ActorFacts.Bytes, failure: ActorFacts.Bytes, isPending: Bool) {
-        guard let hashes, view.file.inode != 0, view.source == HV_MODULE_SOURCE_FILE.rawValue else { return (ActorFacts.none, ActorFacts.none, false) }
+    /// The file of a module record: its SHA-256, or why there is none. Asks where it is not known; the bytes are valid until the next call of anything here.
+    package func hash(of record: RawSpan, hostPath: UnsafeRawBufferPointer) -> (hash: ActorFacts.Bytes, failure: ActorFacts.Bytes, isPending: Bool) {
+        guard let hashes, let view = ModuleView(record), view.file.inode != 0, view.source == HV_MODULE_SOURCE_FILE.rawValue else { return (ActorFacts.none, ActorFacts.none, false) }
         let actor = view.actor
         let identity = FileIdentity(view.file, ctime: view.fileChanged)
         let time = UInt64(bitPattern: Int64(bitPattern: view.header.time) &+ realtimeOffset)

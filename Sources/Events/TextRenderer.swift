@@ -10,7 +10,6 @@ public struct TextRenderer: ~Copyable {
     /// Columns of the terminal; nil: as many as it takes. Below 80 the object is still given room, and the line wraps.
     public var width: Int?
     let color: Bool
-    private let userName: (UInt32) -> String?
     private var clock = LocalClock()
     /// What is being put together for the last column, already printable.
     var object = ByteWriter(capacity: 4096)
@@ -24,12 +23,10 @@ public struct TextRenderer: ~Copyable {
 
     /// - Parameters:
     ///   - color: ANSI colours; only where the output is a terminal.
-    ///   - userName: a user's name; nil where there is none, and the number is shown.
-    public init(color: Bool, width: Int?, realtimeOffset: Int64, userName: @escaping (UInt32) -> String?) {
+    public init(color: Bool, width: Int?, realtimeOffset: Int64) {
         self.color = color
         self.width = width
         self.realtimeOffset = realtimeOffset
-        self.userName = userName
     }
 
     /// Renders a record of any kind that makes an event.
@@ -44,28 +41,28 @@ public struct TextRenderer: ~Copyable {
         case HV_KIND_EXEC.rawValue:
             guard let view = ExecView(record) else { return false }
             describe(view)
-            line(header, view.actor, .exec, resolution.outcome ?? Outcome(error: view.error), into: &writer)
+            line(header, view.actor, .exec, resolution.outcome ?? Outcome(error: view.error), resolution.actor, into: &writer)
         case HV_KIND_FORK.rawValue:
             guard let view = ForkView(record) else { return false }
             describe(view)
-            line(header, view.actor, .fork, .success, into: &writer)
+            line(header, view.actor, .fork, .success, resolution.actor, into: &writer)
         case HV_KIND_EXIT.rawValue:
             guard let view = ExitView(record) else { return false }
             describe(view)
-            line(header, view.actor, .exit, .success, into: &writer)
+            line(header, view.actor, .exit, .success, resolution.actor, into: &writer)
         case HV_KIND_NAMESPACE.rawValue:
             guard let view = NamespaceView(record) else { return false }
             describe(view)
-            line(header, view.actor, .namespaceChange, Outcome(error: view.error), into: &writer)
+            line(header, view.actor, .namespaceChange, Outcome(error: view.error), resolution.actor, into: &writer)
         case HV_KIND_FILE.rawValue:
             guard let view = FileView(record), let action = Action(fileAction: view.action) else { return false }
             let outcome = resolution.outcome ?? view.recordedOutcome
             describe(view, action, outcome, resolution)
-            line(header, view.actor, action, outcome, into: &writer)
+            line(header, view.actor, action, outcome, resolution.actor, into: &writer)
         case HV_KIND_MODULE.rawValue:
             guard let view = ModuleView(record), let action = Action(moduleAction: view.action) else { return false }
             describe(view, action, resolution)
-            line(header, view.actor, action, resolution.outcome ?? view.recordedOutcome, into: &writer)
+            line(header, view.actor, action, resolution.outcome ?? view.recordedOutcome, resolution.actor, into: &writer)
         default: return false
         }
         return true
@@ -88,10 +85,11 @@ public struct TextRenderer: ~Copyable {
     // MARK: Columns
 
     private mutating func line(
-        _ header: borrowing HeaderView, _ actor: borrowing ActorView, _ action: Action, _ outcome: Outcome, into writer: inout ByteWriter
+        _ header: borrowing HeaderView, _ actor: borrowing ActorView, _ action: Action, _ outcome: Outcome, _ facts: UnsafePointer<ActorFacts>?,
+        into writer: inout ByteWriter
     ) {
         user.clear()
-        user.appendPrintable(userName(actor.uid) ?? String(actor.uid))
+        name(actor, facts)
         var cursor = writer.reserve(1024 + user.count + object.count + second.count)
         begin(header.time, action, &cursor)
         let used = user.withBytes { Columns.fit($0, Self.userColumns, &cursor) }
@@ -118,8 +116,30 @@ public struct TextRenderer: ~Copyable {
             write(object: room(action, outcome: 16), &cursor)
             if action != .moduleRequest { cursor.put("  result unknown") }
         }
+        if let tenant = facts?.pointee.tenant { tenant._withUnsafeGuaranteedRef { Self.write($0, &cursor) } }
         cursor.put("\n")
         writer.commit(cursor)
+    }
+
+    /// Who acts: the person who logged in, and behind a slash the user that he is now, where that is another.
+    private mutating func name(_ actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>?) {
+        if actor.loginUid != .max, actor.loginUid != actor.uid {
+            name(facts?.pointee.loginUserName ?? ActorFacts.none, actor.loginUid)
+            user.appendPrintable("/")
+        }
+        name(facts?.pointee.userName ?? ActorFacts.none, actor.uid)
+    }
+
+    private mutating func name(_ bytes: UnsafeRawBufferPointer, _ id: UInt32) {
+        if bytes.count > 0 { user.appendPrintable(bytes) } else { user.appendPrintable(String(id)) }
+    }
+
+    private static func write(_ tenant: Tenant, _ cursor: inout Cursor) {
+        cursor.put("  in ")
+        for part in [tenant.engine, " ", tenant.name.isEmpty ? String(tenant.id.prefix(12)) : String(tenant.name.prefix(64))] {
+            var part = part
+            part.withUTF8 { Printable.write(UnsafeRawBufferPointer($0), &cursor) }
+        }
     }
 
     /// Time and action, with the space behind them.

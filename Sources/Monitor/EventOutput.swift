@@ -16,7 +16,7 @@ struct EventOutput: ~Copyable {
     /// How long an event may wait for what is to be found out of its actor, ns.
     private let wait: UInt64
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
-    var now: UInt64 = 0
+    private var now: UInt64 = 0
     private(set) var events: UInt64 = 0
 
     init(sink: consuming EventSink, watch: WatchSet?, attributor: consuming Attributor?, shown: RecordKinds, wait: UInt64) {
@@ -31,7 +31,14 @@ struct EventOutput: ~Copyable {
     /// Call before a drain: wall-clock time may be stepped, and what is watched may have changed.
     mutating func refresh() {
         sink.refreshClock()
+        attributor?.realtimeOffset = sink.realtimeOffset
         if let watch { resolver.generation = watch.generation }
+    }
+
+    /// The time of a drain, ns: what was found out by then is taken in.
+    mutating func begin(at time: UInt64) {
+        now = time
+        attributor?.collect(now: time)
     }
 
     @inline(__always)
@@ -86,9 +93,21 @@ struct EventOutput: ~Copyable {
         if let view = FileView(record) {
             write(view, known)
         } else if let view = ModuleView(record) {
-            resolver.resolve(view, known) { if sink.write(record, $0) { events += 1 } }
+            write(view, known)
         } else if sink.write(record, known) {
             events += 1
+        }
+    }
+
+    private mutating func write(_ view: borrowing ModuleView, _ known: borrowing Resolution) {
+        let record = view.bytes
+        resolver.resolve(view, known) {
+            var known = copy $0
+            if let hash = attributor?.hash(of: record, hostPath: known.path) {
+                known.fileHash = hash.hash
+                known.fileHashFailure = hash.failure
+            }
+            if sink.write(record, known) { events += 1 }
         }
     }
 

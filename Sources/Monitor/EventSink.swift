@@ -23,13 +23,15 @@ struct EventSink: ~Copyable {
         self.descriptor = descriptor
         let offset = Clock.realtimeOffset
         encoder = ECSEncoder(context: host.encoderContext(), realtimeOffset: offset)
-        let users = UserNames()
         let terminal = isatty(descriptor) == 1
         var window = winsize()
         let columns = terminal && ioctl(descriptor, UInt(TIOCGWINSZ), &window) == 0 && window.ws_col > 0 ? Int(window.ws_col) : nil
         let color = terminal && getenv("NO_COLOR") == nil
-        text = TextRenderer(color: color, width: columns, realtimeOffset: offset) { users[$0] }
+        text = TextRenderer(color: color, width: columns, realtimeOffset: offset)
     }
+
+    /// CLOCK_REALTIME minus CLOCK_BOOTTIME, ns, as it was last looked at.
+    var realtimeOffset: Int64 { encoder.realtimeOffset }
 
     /// Call before a drain: wall-clock time may be stepped.
     mutating func refreshClock() {

@@ -21,6 +21,12 @@ package struct Host: Sendable {
         kernel = "\(text(names.release)) \(text(names.machine))"
     }
 
+    /// Inode number of the first process's pid namespace, or where that can't be seen of this one's; 0: not known.
+    static var pidNamespace: UInt32 {
+        var status = stat()
+        return stat("/proc/1/ns/pid", &status) == 0 || stat("/proc/self/ns/pid", &status) == 0 ? UInt32(truncatingIfNeeded: status.st_ino) : 0
+    }
+
     func encoderContext() -> EncoderContext {
         EncoderContext(
             bootID: bootID, hostID: machineID, hostName: name, runID: UInt64.random(in: .min ... .max), agentVersion: Monitor.version)
@@ -67,20 +73,4 @@ func readFile(_ path: String) throws(ReadError) -> [UInt8] {
         if count == 0 { return bytes }
         bytes += chunk[..<count]
     }
-}
-
-/// Names of the host's users from /etc/passwd, for text. (passwd(5): name:password:uid:...)
-struct UserNames: Sendable {
-    private var names: [UInt32: String] = [:]
-
-    init() {
-        guard let bytes = try? readFile("/etc/passwd") else { return }
-        for line in bytes.split(separator: 0x0a) {
-            let fields = line.split(separator: 0x3a, omittingEmptySubsequences: false)
-            guard fields.count > 2, let user = UInt32(String(decoding: fields[2], as: UTF8.self)), names[user] == nil else { continue }
-            names[user] = String(decoding: fields[0], as: UTF8.self)
-        }
-    }
-
-    subscript(user: UInt32) -> String? { names[user] }
 }

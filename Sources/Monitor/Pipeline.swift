@@ -57,7 +57,7 @@ final class Pipeline {
         handler = RecordHandler(
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow),
             output: EventOutput(
-                sink: sink, watch: watch, attributor: probes.demand.attribution ? Attributor(ProcessTable.Limits(settings)) : nil, shown: shown,
+                sink: sink, watch: watch, attributor: probes.demand.attribution ? Attributor(settings) : nil, shown: shown,
                 wait: settings.attributionWait.nanoseconds))
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
@@ -83,7 +83,7 @@ final class Pipeline {
             self.flush()
             keepAccounts(force: false)
         }
-        handler.output.now = Clock.boot
+        handler.output.begin(at: Clock.boot)
         handler.output.release(all: flush || drain.isPressed)
         keepAccounts(force: flush)
         keepWatch()
@@ -286,8 +286,20 @@ extension RecordKinds {
     }
 }
 
-extension ProcessTable.Limits {
+extension Attributor {
     init(_ settings: Settings) {
-        self.init(processes: settings.attributionProcesses, ancestors: settings.attributionAncestors, arguments: settings.attributionArguments)
+        let users = Users(wait: settings.attributionWait.nanoseconds, names: settings.attributionNames)
+        let identity = users.identity
+        var limits = HashLimits()
+        limits.enabled = settings.attributionHash != .none
+        limits.remote = settings.attributionHash == .all
+        limits.rate = settings.attributionHashRate
+        limits.largest = settings.attributionHashMax
+        self.init(
+            ProcessTable.Limits(
+                processes: settings.attributionProcesses, ancestors: settings.attributionAncestors, arguments: settings.attributionArguments),
+            host: HostNamespaces(mount: identity.mountNamespace, pid: Host.pidNamespace, user: identity.userNamespace), users: users,
+            hashes: settings.attributionHash == .none ? nil : FileHashes(limits),
+            packages: settings.attributionPackages == .none ? nil : Packages())
     }
 }

@@ -16,7 +16,7 @@ struct RecordHandler: ~Copyable {
     var malformed: UInt64 = 0
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
     var now: UInt64 = 0 {
-        didSet { output.now = now }
+        didSet { output.begin(at: now) }
     }
 
     init(losses: LossTracker, output: consuming EventOutput) {
