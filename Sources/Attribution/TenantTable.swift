@@ -428,6 +428,17 @@ package final class TenantTable {
         return first
     }
 
+    /// The tenant whose group of this path would be, if the table has it. Asks for nothing.
+    package func tenant(at path: UnsafeRawBufferPointer) -> Tenant? {
+        let claim: CgroupTenant?
+        switch CgroupPath.parse(path, isProxmox: isProxmox) {
+        case .host, .unknown: claim = nil
+        case .tenant(let found): claim = found
+        case .candidate(let candidate): claim = candidate.scopes.lazy.compactMap { self.proven[$0.path] }.first
+        }
+        return claim.flatMap { byClaim[$0] }.flatMap { known[Int($0)].tenant?.takeUnretainedValue() }
+    }
+
     /// Each tenant with its groups that live, by the first of their paths.
     package func list() -> [(tenant: Tenant, path: [UInt8], hierarchy: CgroupHierarchy, groups: Int)] {
         var found: [Int32: (path: [UInt8], hierarchy: CgroupHierarchy, groups: Int)] = [:]

@@ -66,6 +66,8 @@ package final class Tenants {
 
     /// Whether nothing is open.
     package var isSettled: Bool { waiting.isEmpty }
+    /// Whether something has not been looked up even once.
+    package var hasUntried: Bool { waiting.contains { $0.tries == 0 } }
 
     private func take(_ answer: TenantAnswer, _ now: UInt64) {
         guard let index = waiting.firstIndex(where: { $0.isAsked && $0.question == answer.question }) else { return }

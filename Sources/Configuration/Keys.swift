@@ -111,6 +111,16 @@ package struct Keys: Sendable {
         How late an event may come, by its sequence number, before it is reported lost. Preemptible kernels reorder.
         """)
 
+    // MARK: attribution
+
+    package let attributionVmms = Key(
+        "attribution.vmms", .paths(), default: [],
+        """
+        Executables of virtual machine monitors beside those where packages put QEMU, Firecracker (and its jailer) and Cloud Hypervisor. A process is a \
+        virtual machine by the inode of what it executes, so a copy elsewhere is none unless it is named here. firecracker..., jailer... and \
+        cloud-hypervisor... are taken for those by their names, all others for QEMU.
+        """)
+
     // MARK: limits
 
     package let limitsWatches = Key(

@@ -66,7 +66,11 @@ private let lines: [Line] = [
     .init(.cloudHypervisor, "cloud-hypervisor", "cloud-hypervisor||"),
 ]
 
-private func bytes(_ line: String) -> [UInt8] { line.split(separator: " ").flatMap { Array($0.utf8) + [0] } }
+private func bytes(_ line: String) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for word in line.split(separator: " ") { bytes += Array(word.utf8) + [0] }
+    return bytes
+}
 
 private func words(_ program: VirtualMachine.Program, _ bytes: [UInt8]) -> String {
     let machine = bytes.withUnsafeBytes { VirtualMachine(program, $0) }
