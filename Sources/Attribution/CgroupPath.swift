@@ -90,7 +90,7 @@ package enum CgroupPath {
     private static func rooted(_ path: Components, _ at: Int, isProxmox: Bool?, candidates: Bool = true) -> Verdict {
         guard let first = path[at] else { return .host }
         if let found = ofEngine(path, at, isProxmox: isProxmox) { return .tenant(found) }
-        guard candidates, !first.hasUnitSuffix else { return .host }
+        guard candidates, !first.hasUnitSuffix, !engineFolders.contains(where: { first == $0 }) else { return .host }
         return candidate(path, at)
     }
 
@@ -103,6 +103,12 @@ package enum CgroupPath {
         }
         return scopes.isEmpty ? .host : .candidate(CgroupCandidate(scopes: scopes))
     }
+
+    /// Groups whose names an engine has taken: no container's own.
+    private static let engineFolders: [StaticString] = [
+        "docker", "buildkit", "kubepods", "kubelet", "libpod_parent", "firecracker", "kata_overhead", "machine", "libvirt", "lxc", "lxc.payload",
+        "lxc.monitor", "lxc.pivot",
+    ]
 
     /// Services in whose groups nobody but an engine makes others.
     private static func isEngine(_ unit: Component) -> Bool {

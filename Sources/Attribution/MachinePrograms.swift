@@ -38,10 +38,9 @@ package final class MachinePrograms {
     private let files: HostFiles
     private let root: String
     private let identify: (String) -> Identity?
-    private var known: [Identity: Program] = [:]
+    private var known: [Identity: (path: String, program: Program)] = [:]
     /// Names that the known have, to see when another file has taken one's place.
     private var names: [[UInt8]: Program] = [:]
-    private var refused: Set<Identity> = []
 
     /// - Parameters:
     ///   - configured: paths beside the packaged ones (`attribution.vmms`).
@@ -73,21 +72,20 @@ package final class MachinePrograms {
     package func refresh() {
         known = [:]
         names = [:]
-        refused = []
         for (folder, name, program) in Self.packaged {
             if name.hasSuffix("*") {
-                for found in files.names(in: folder) where found.hasPrefix(name.dropLast()) { add("\(folder)/\(found)", program, isPackaged: true) }
+                for found in files.names(in: folder) where found.hasPrefix(name.dropLast()) { add("\(folder)/\(found)", program) }
             } else {
-                add("\(folder)/\(name)", program, isPackaged: true)
+                add("\(folder)/\(name)", program)
             }
         }
-        for (path, program) in configured { add(path, program, isPackaged: false) }
+        for (path, program) in configured { add(path, program) }
     }
 
-    private func add(_ path: String, _ program: Program, isPackaged: Bool) {
+    private func add(_ path: String, _ program: Program) {
         names[Array(path.utf8)] = program
-        guard let identity = resolve(path, isPackaged: isPackaged) else { return }
-        known[identity] = program
+        guard let identity = resolve(path) else { return }
+        known[identity] = (path, program)
         // Records have the path without links.
         if root.isEmpty, let real = realpath(path, nil) {
             names[Array(String(cString: real).utf8)] = program
@@ -96,31 +94,47 @@ package final class MachinePrograms {
     }
 
     /// A packaged one has to be root's, and nobody else's to write.
-    private func resolve(_ path: String, isPackaged: Bool) -> Identity? {
+    private func resolve(_ path: String) -> Identity? {
+        let isPackaged = !configured.contains { $0.path == path }
         var status = stat()
         guard stat(root + path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         if isPackaged, status.st_uid != 0 || status.st_mode & 0o022 != 0 { return nil }
         return identify(root + path)
     }
 
+    /// What of these an executable is. One that is gets looked at again by its name: the number may be another file's by now, but not while it runs. Nothing
+    /// else touches the disk, save what bears a name of theirs.
     /// - Parameters:
     ///   - path: the executable's, as the record has it; only believed in the host's mount namespace, where those paths are root's to fill: there another
-    ///     file under a known name is a new version, and looked at once.
+    ///     file under a known name is a new version.
     package func find(_ identity: Identity, path: UnsafeRawBufferPointer, isInHostMountNamespace: Bool) -> Program? {
-        if let program = known[identity] { return program }
-        guard isInHostMountNamespace, path.first == 0x2f, path.count > 8, !refused.contains(identity) else { return nil }
-        // Nearly all end here: a name is looked up only where it ends as one of theirs does.
+        if let (name, program) = known[identity] {
+            if resolve(name) == identity { return program }
+            known[identity] = nil
+        }
+        guard isInHostMountNamespace, path.first == 0x2f, path.count < 256, mayBeOne(path) else { return nil }
         let name = Array(path)
         guard let program = names[name] ?? fresh(name) else { return nil }
         let text = String(decoding: name, as: UTF8.self)
-        let isConfigured = configured.contains { $0.path == text }
-        if resolve(text, isPackaged: !isConfigured) == identity {
-            known[identity] = program
-            names[name] = program
-            return program
+        guard resolve(text) == identity else { return nil }
+        known[identity] = (text, program)
+        names[name] = program
+        return program
+    }
+
+    /// By its first letters, after the last slash: nearly every exec ends here, without an allocation. Others' are paths of the configuration.
+    private func mayBeOne(_ path: UnsafeRawBufferPointer) -> Bool {
+        if !configured.isEmpty { return true }
+        var slash = path.count - 1
+        while slash > 0, path[slash] != 0x2f { slash -= 1 }
+        guard slash + 2 < path.count else { return false }
+        switch (path[slash + 1], path[slash + 2]) {
+        // qemu, kvm, firecracker, jailer, cloud-hypervisor, and packages' own names behind a link begin so as well.
+        case (UInt8(ascii: "q"), UInt8(ascii: "e")), (UInt8(ascii: "k"), UInt8(ascii: "v")), (UInt8(ascii: "f"), UInt8(ascii: "i")),
+            (UInt8(ascii: "j"), UInt8(ascii: "a")), (UInt8(ascii: "c"), UInt8(ascii: "l")):
+            return true
+        default: return false
         }
-        if refused.count < 1024 { refused.insert(identity) }
-        return nil
     }
 
     /// A program that was installed since the last look.

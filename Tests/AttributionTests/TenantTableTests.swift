@@ -206,8 +206,12 @@ struct TenantTableTests {
                     removed.append((id, path))
                     table.remove(id, .unified)
                 } else {
-                    live[id] = "/lxc.payload.r\(id)"
-                    table.rename(id, "/lxc.payload.r\(id)")
+                    let new = "/lxc.payload.r\(id)"
+                    func moved(_ other: String) -> String { path.count > 1 && other.hasPrefix(path + "/") ? new + other.dropFirst(path.count) : other }
+                    live = live.mapValues(moved)
+                    removed = removed.map { ($0.id, moved($0.path)) }
+                    live[id] = new
+                    table.rename(id, new)
                 }
             }
             if Int.random(in: 0..<50) == 0 { _ = table.takeQuestions() }
