@@ -147,13 +147,13 @@ package final class ProcessTenant: Sendable {
 extension VirtualMachine {
     /// - Parameters:
     ///   - user: who runs it; part of the id unless it is root.
-    ///   - start: of the process, ns since boot; with its pid the id of a machine that has none.
+    ///   - start: of the process, ns since boot; with its pid the id of a machine that has none. 0: not known.
     package func tenant(_ program: Program, user: UInt32, pid: UInt32, start: UInt64) -> Tenant {
         let owner = user == 0 ? CgroupTenant.Owner.host : .user(user)
         // A user may start a monitor with the arguments of any engine; only libvirt has sessions of users' own.
         let engine = user == 0 || self.engine == "libvirt" ? self.engine : program.rawValue
         return Tenant(
-            kind: .vm, engine: engine, role: program == .jailer ? .manager : .guest, id: owner.prefix + (id.isEmpty ? "\(pid)-\(start)" : id), name: name,
+            kind: .vm, engine: engine, role: program == .jailer ? .manager : .guest, id: owner.prefix + (!id.isEmpty ? id : start == 0 ? "\(pid)" : "\(pid)-\(start)"), name: name,
             isClaimed: user != 0)
     }
 }

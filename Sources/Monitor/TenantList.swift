@@ -64,11 +64,14 @@ package struct TenantList {
             places[ObjectIdentifier(tenant)] = rows.count
             rows.append(
                 Row(
-                    tenant, cgroup: CgroupPath.text(path), cgroups: groups, hierarchy: hierarchy == .unified ? "v2" : "v1 \(hierarchy)",
+                    tenant, cgroup: String(validating: path, as: UTF8.self) ?? CgroupPath.text(path), cgroups: groups, hierarchy: hierarchy == .unified ? "v2" : "v1 \(hierarchy)",
                     knownFrom: "cgroup"))
         }
         let (machines, unreadable) = MachineProcess.all(programs)
-        if unreadable > 0 { notes.append("the executables of \(unreadable) processes could not be seen: run as root to see virtual machines without a cgroup of their own") }
+        if unreadable > 0 {
+            let why = geteuid() == 0 ? "they are kept from root, too" : "run as root"
+            notes.append("the executables of \(unreadable) process\(unreadable == 1 ? "" : "es") can't be seen, nor whether they are virtual machines: \(why)")
+        }
         for machine in machines {
             let own = machine.tenant()
             let group = CgroupHierarchy.allCases.lazy.compactMap { hierarchy in
