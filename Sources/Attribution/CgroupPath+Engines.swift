@@ -193,13 +193,13 @@ extension CgroupPath {
         return nil
     }
 
-    /// `/kata_overhead/SANDBOX`, or with the sandbox's whole path: what Kata runs for a sandbox beside the threads of its CPUs
-    /// (kata-containers, docs/design/host-cgroups.md). The virtual machine's own process is told apart by its exec.
+    /// `/kata_overhead/SANDBOX`, or with the sandbox's whole path: what Kata runs for a sandbox beside the threads of its CPUs, which is the virtual
+    /// machine itself, virtiofsd and the shim (kata-containers, docs/design/host-cgroups.md). Two of the three act for the guest.
     private static func overhead(_ path: Components, _ from: Int) -> CgroupTenant? {
         var at = from
         while let name = path[at] {
             let id = name.dropping(prefix: "kata_") ?? name
-            if isContainerID(id) { return CgroupTenant(.vm, "kata", text(id), role: .manager).at(path.end(of: at)) }
+            if isContainerID(id) { return CgroupTenant(.vm, "kata", text(id)).at(path.end(of: at)) }
             at += 1
         }
         return nil

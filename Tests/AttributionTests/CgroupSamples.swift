@@ -99,8 +99,8 @@ struct CgroupSample: Sendable {
         .init("/system.slice/containerd.service/kubepods-burstable-pod1.slice:cri-containerd:\(id)", "container kubernetes guest \(id)"),
         .init("/kubepods-burstable-pod1.slice:cri-containerd:\(id)", "container kubernetes guest \(id)"),
         .init("/k8s.io/\(id)", "container kubernetes guest \(id)"),
-        .init("/kata_overhead/\(id)", "vm kata manager \(id)"),
-        .init("/kata_overhead/kubepods/besteffort/pod1/kata_\(id)", "vm kata manager \(id)"),
+        .init("/kata_overhead/\(id)", "vm kata guest \(id)"),
+        .init("/kata_overhead/kubepods/besteffort/pod1/kata_\(id)", "vm kata guest \(id)"),
         // nspawn
         .init(#"/machine.slice/systemd-nspawn@a\x2db.service/supervisor"#, "container nspawn manager a-b"),
         .init("/machine.slice/systemd-nspawn@deb.service", "container nspawn guest deb"),
