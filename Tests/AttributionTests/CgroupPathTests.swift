@@ -23,9 +23,8 @@ struct CgroupPathTests {
     /// What lies below a tenant's group is the tenant's, whatever it is called.
     @Test(arguments: CgroupSample.seen.filter { $0.expected != "host" && !$0.path.hasSuffix("/101") && !$0.path.hasSuffix("nspawn@deb.service") && !$0.path.hasSuffix("vmspawn@fed.service") })
     func whatLiesBelowIsTheSame(_ sample: CgroupSample) throws {
-        for below in CgroupSample.seen {
-            #expect(words(CgroupPath.parse(sample.path + below.path)) == sample.expected)
-        }
+        let others = CgroupSample.seen.map { words(CgroupPath.parse(sample.path + $0.path)) }
+        #expect(others.allSatisfy { $0 == sample.expected })
         guard case .tenant(let tenant) = CgroupPath.parse(sample.path + "/x/y") else { throw Missing() }
         // Its own group is a tenant's, and what is above it is not.
         let own = String(sample.path.prefix(tenant.extent))
@@ -94,7 +93,7 @@ struct CgroupPathTests {
     @Test func fuzz() {
         var random = SystemRandomNumberGenerator()
         let samples = (CgroupSample.seen + CgroupSample.forged).map { Array($0.path.utf8) }
-        for round in 0..<20_000 {
+        for round in 0..<5_000 {
             var path: [UInt8] = []
             if round % 4 == 0 {
                 path = (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -103,6 +103,11 @@ struct TenantLookupTests {
         host.link("/home/ann/.local/share/docker", to: "../../../../secret")
         let path = "/user.slice/user-1000.slice/x/docker-\(Self.id).scope"
         #expect(host.facts(path) == nil)
+        // Nor by a link that stays inside.
+        host.write("/home/ann/elsewhere/containers/\(Self.id)/config.v2.json", config)
+        unlink(host.root + "/home/ann/.local/share/docker")
+        host.link("/home/ann/.local/share/docker", to: "../../elsewhere")
+        #expect(host.facts(path) == nil)
         // A FIFO in the place of a file would wait for ever.
         let other = "/home/ann/.local/share/containers/storage/overlay-containers"
         host.folder(other)
@@ -209,7 +214,7 @@ struct TenantLookupTests {
             #expect(host.facts(group) == nil)
         }
         let seed = Array(config.utf8)
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             var text = seed
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 text[Int.random(in: 0..<text.count, using: &random)] = UInt8.random(in: 0...255, using: &random)

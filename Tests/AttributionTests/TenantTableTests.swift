@@ -192,7 +192,7 @@ struct TenantTableTests {
             guard case .tenant(let tenant) = CgroupPath.parse(path, isProxmox: nil) else { return "host" }
             return "\(tenant.engine) \(tenant.id)"
         }
-        for _ in 0..<20_000 {
+        for _ in 0..<5_000 {
             let id = UInt64.random(in: 1...200)
             if live[id] == nil, live.count < 64, Bool.random() {
                 let path = paths.randomElement() ?? "/"

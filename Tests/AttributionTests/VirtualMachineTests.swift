@@ -100,7 +100,7 @@ struct VirtualMachineTests {
 
     @Test func fuzz() {
         var random = SystemRandomNumberGenerator()
-        for round in 0..<10_000 {
+        for round in 0..<3_000 {
             guard let line = lines.randomElement(using: &random) else { return }
             var text = bytes(line.arguments)
             if round % 5 == 0 { text = (0..<Int.random(in: 0..<300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) } }
