@@ -414,7 +414,8 @@ package final class TenantTable {
         var facts = facts
         // Only libvirt's machines have a name in their path that an exec knows better, and a number that it doesn't have.
         if entry.claim.engine != "libvirt" { facts.id = "" }
-        let merged = facts.completed(by: entry.facts)
+        // What root's files said already goes before: of a machine older than this table, the first exec may be the guest's.
+        let merged = entry.facts.completed(by: facts)
         if merged != entry.facts {
             entries[Int(tenant)]?.facts = merged
             publish(tenant)

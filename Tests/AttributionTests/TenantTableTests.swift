@@ -153,7 +153,7 @@ struct TenantTableTests {
         #expect(table.words(5) == "host")
     }
 
-    @Test func onlyTheFirstMonitorNamesItsMachine() {
+    @Test func onlyTheFirstMonitorNamesItsMachine() throws {
         let table = TenantTable(limit: 8)
         table.add(1, #"/machine.slice/machine-qemu\x2d1\x2dweb.scope"#)
         table.add(2, "/qemu.slice/100.scope")
@@ -165,6 +165,12 @@ struct TenantTableTests {
         #expect(table.words(1) == "libvirt \(uuid)" && table.tenant(1)?.name == "web & more")
         #expect(table.complete(2, .unified, with: TenantFacts(id: uuid, name: "db")))
         #expect(table.words(2) == "proxmox 100" && table.tenant(2)?.name == "db")
+        // What its files said stays.
+        table.add(4, #"/machine.slice/machine-qemu\x2d2\x2dold.scope"#)
+        let question = try #require(table.takeQuestions().last)
+        table.answer(TenantAnswer(question, facts: TenantFacts(id: uuid, name: "old")))
+        #expect(table.complete(4, .unified, with: TenantFacts(id: String(uuid.reversed()), name: "forged")))
+        #expect(table.words(4) == "libvirt \(uuid)" && table.tenant(4)?.name == "old")
         #expect(!table.complete(3, .unified, with: TenantFacts(id: uuid, name: "db")))
         #expect(!table.complete(9, .unified, with: TenantFacts(id: uuid, name: "db")))
     }
