@@ -168,6 +168,13 @@ package struct Keys: Sendable {
         host: the package that owns an executable, by the host's dpkg and rpm databases, and for executables of the host only. rpm's is read by running \
         rpm each time that it has changed. none: no packages.
         """)
+    package let attributionVmms = Key(
+        "attribution.vmms", .paths(), default: [],
+        """
+        Executables of virtual machine monitors beside those where packages put QEMU, Firecracker (and its jailer) and Cloud Hypervisor. A process is a \
+        virtual machine by the inode of what it executes, so a copy elsewhere is none unless it is named here. firecracker..., jailer... and \
+        cloud-hypervisor... are taken for those by their names, all others for QEMU.
+        """)
 
     // MARK: limits
 

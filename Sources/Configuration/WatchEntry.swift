@@ -119,6 +119,23 @@ extension ValueType<[WatchEntry]> {
     }
 }
 
+extension ValueType<[String]> {
+    /// Absolute paths of files, as they are, each once.
+    static func paths() -> Self {
+        ValueType(description: "list of absolute paths") { tree throws(Complaint) in
+            var paths: [String] = []
+            for item in try items(tree, "list of absolute paths") {
+                let found = try path(item)
+                guard !paths.contains(found) else { throw Complaint(item.position, "\(quoted(found)) is there twice", hint: "remove one") }
+                paths.append(found)
+            }
+            return paths
+        } render: {
+            .list($0.map { yamlScalar($0) })
+        }
+    }
+}
+
 private func entry(_ tree: Tree) throws(Complaint) -> WatchEntry {
     guard case .mapping(let pairs) = tree.content else { return WatchEntry(path: try path(tree)) }
     var written: String?

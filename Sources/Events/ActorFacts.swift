@@ -135,8 +135,12 @@ public final class Tenant: Sendable {
     public let image: String
     /// Of a container: the low-level runtime or engine; empty: not known.
     public let runtime: String
+    /// Name and image come from its owner, who is not root and may tell what he likes.
+    public let isClaimed: Bool
 
-    public init(kind: Kind, engine: String, role: Role, id: String, name: String = "", image: String = "", runtime: String = "") {
+    public init(
+        kind: Kind, engine: String, role: Role, id: String, name: String = "", image: String = "", runtime: String = "", isClaimed: Bool = false
+    ) {
         self.kind = kind
         self.engine = engine
         self.role = role
@@ -144,6 +148,7 @@ public final class Tenant: Sendable {
         self.name = name
         self.image = image
         self.runtime = runtime
+        self.isClaimed = isClaimed
         byteCount = [engine, id, name, image, runtime].reduce(0) { $0 + $1.utf8.count }
     }
 

@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -74,4 +76,32 @@ int hv_detached_thread(void (*body)(void *), void *context)
 void hv_release_memory(void)
 {
 	malloc_trim(0);
+}
+
+int hv_open_inside(int folder, const char *path, int strict)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_NO_MAGICLINKS | (strict ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV : RESOLVE_IN_ROOT),
+	};
+
+	return syscall(SYS_openat2, folder, path, &how, sizeof(how));
+}
+
+__u64 hv_cgroup_id(int folder)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} to = { .handle.handle_bytes = sizeof(__u64) };
+	struct stat status;
+	__u64 id;
+	int mount;
+
+	if (!name_to_handle_at(folder, "", &to.handle, &mount, AT_EMPTY_PATH) && to.handle.handle_bytes == sizeof(id)) {
+		memcpy(&id, to.handle.f_handle, sizeof(id));
+		return id;
+	}
+	/* The same number where an inode number has 64 bits (kernfs_ino). */
+	return fstat(folder, &status) ? 0 : status.st_ino;
 }

@@ -8,7 +8,7 @@ struct Hypervigil: ParsableCommand {
         commandName: "hypervigil",
         abstract: "Watches a shared server: every exec, every change of a watched file, every kernel module, and whose it was.",
         version: "0.1.0",
-        subcommands: [DoctorCommand.self, WatchCommand.self, ConfigCommand.self])
+        subcommands: [DoctorCommand.self, WatchCommand.self, TenantsCommand.self, ConfigCommand.self])
 
     /// Runs the command that `arguments` name. An error is one line on standard error.
     /// - Returns: the exit code, as sysexits(3) has them.

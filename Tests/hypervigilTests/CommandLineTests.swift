@@ -32,6 +32,7 @@ struct CommandLineTests {
     @Test(arguments: [
         (["nonsense"], "hypervigil: unexpected argument 'nonsense'; see hypervigil --help"),
         (["config", "chek"], "hypervigil: unexpected argument 'chek'; see hypervigil config --help"),
+        (["tenants", "--only", "exec"], "hypervigil: unknown option '--only'; see hypervigil tenants --help"),
         (["config", "show", "--nope"], "hypervigil: unknown option '--nope'; see hypervigil config show --help"),
         (
             ["config", "show", "--confg"],

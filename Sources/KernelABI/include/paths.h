@@ -23,6 +23,15 @@ void hv_be_idle(void);
 /* Runs `body` with `context` in a thread of its own that nobody joins. 0, or the errno. */
 int hv_detached_thread(void (*body)(void *), void *context);
 
+/*
+ * openat2(2) for reading below `folder`, never waiting for a FIFO's other end: the descriptor, or -1 with errno. Symbolic links stay
+ * inside (RESOLVE_IN_ROOT); with `strict` there may be none at all, nor a mount on the way (RESOLVE_BENEATH).
+ */
+int hv_open_inside(int folder, const char *path, int strict);
+
+/* The number of the control group whose folder this is, as cgroup_id() of the kernel has it (name_to_handle_at(2)); 0: not known. */
+__u64 hv_cgroup_id(int folder);
+
 /* Gives memory that is free back to the system. */
 void hv_release_memory(void);
 

@@ -21,6 +21,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("matrix", runMatrix),
     ("module", runModule),
     ("ring", runRing),
+    ("tenants", runTenants),
 ]
 
 func usage(_ message: String) -> Never {
