@@ -45,6 +45,7 @@ static __always_inline struct hv_string put_cgroup(struct scratch *slot, struct 
 static __noinline int on_cgroup(struct cgroup *group, __u32 action)
 {
 	struct scratch *slot = scratch_get();
+	struct kernfs_node *parent;
 	struct hv_cgroup *record;
 
 	if (!slot) {
@@ -55,6 +56,8 @@ static __noinline int on_cgroup(struct cgroup *group, __u32 action)
 	slot->used = sizeof(*record);
 	header_begin(&record->header, HV_KIND_CGROUP);
 	record->cgroup = cgroup_id(group);
+	parent = kernfs_parent(BPF_CORE_READ(group, kn));
+	record->parent = parent ? HV_CGROUP(BPF_CORE_READ(group, root, hierarchy_id), BPF_CORE_READ(parent, id)) : 0;
 	record->action = action;
 	record->strings[HV_CGROUP_PATH] = put_cgroup(slot, group);
 	ring_send(HV_RING_PRIORITY, &record->header, slot->used & (HV_SCRATCH_RECORD - 1));

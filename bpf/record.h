@@ -306,6 +306,7 @@ enum hv_cgroup_string {
 struct hv_cgroup {
 	struct hv_header header;
 	__u64 cgroup; /* HV_CGROUP() */
+	__u64 parent; /* the same of the one above it; 0: it is the root */
 	__u32 action; /* enum hv_cgroup_action */
 	struct hv_string strings[HV_CGROUP_STRINGS];
 };
@@ -459,7 +460,7 @@ HV_ASSERT_SIZE(struct hv_exit, 32 + 144 + 8);
 HV_ASSERT_SIZE(struct hv_file, 32 + 144 + 48 + 48 + 40 + 16 + 24 + 32);
 HV_ASSERT_SIZE(struct hv_result, 48 + 8 + 48);
 HV_ASSERT_SIZE(struct hv_module, 32 + 144 + 48 + 16 + 20 + 20);
-HV_ASSERT_SIZE(struct hv_cgroup, 32 + 8 + 4 + 4);
+HV_ASSERT_SIZE(struct hv_cgroup, 32 + 16 + 4 + 4);
 HV_ASSERT_SIZE(struct hv_namespace, 32 + 144 + 8 + 8);
 HV_ASSERT_SIZE(struct hv_process, 32 + 144 + 48 + 8 + 8);
 HV_ASSERT_SIZE(struct hv_counter, 8 + 8 * HV_KINDS_MAX + 16);

@@ -9,6 +9,9 @@ package struct Attributor: ~Copyable {
     private var users: Users?
     private let hashes: FileHashes?
     private let packages: Packages?
+    private let tenants: Tenants?
+    /// By their numbers in the kernel.
+    private let hierarchies: UnsafeMutablePointer<CgroupHierarchy?>
     /// Goes up when a hash or a package has become known.
     private var answers: UInt64 = 0
     /// CLOCK_BOOTTIME at the beginning of the drain, ns; what the tables lend is good for as long.
@@ -27,16 +30,25 @@ package struct Attributor: ~Copyable {
     private let host: ProcessEntry.Namespaces
 
     /// - Parameters:
-    ///   - users, hashes, packages: nil where they are not asked for.
+    ///   - users, hashes, packages, tenants: nil where they are not asked for.
     ///   - host: its namespaces.
     package init(
         _ limits: ProcessTable.Limits, host: HostNamespaces = HostNamespaces(), users: consuming Users? = nil, hashes: FileHashes? = nil,
-        packages: Packages? = nil
+        packages: Packages? = nil, tenants: Tenants? = nil
     ) {
         self.host = .init(mount: host.mount, pid: host.pid, user: host.user)
         self.users = users
         self.hashes = hashes
         self.packages = packages
+        self.tenants = tenants
+        hierarchies = .allocate(capacity: 256)
+        hierarchies.initialize(repeating: nil, count: 256)
+        hierarchies[0] = .unified
+        if tenants != nil, let text = contents("/proc/cgroups", limit: 1 << 16) {
+            for (number, hierarchy) in CgroupWalk.numbers(cgroups: String(decoding: text, as: UTF8.self)) where number > 0 && number < 256 {
+                hierarchies[Int(number)] = hierarchy
+            }
+        }
         processes = ProcessTable(limits)
         facts = .allocate(capacity: 1)
         facts.initialize(to: ActorFacts())
@@ -50,6 +62,7 @@ package struct Attributor: ~Copyable {
         ancestors.deallocate()
         ids.deallocate()
         copies.deallocate()
+        hierarchies.deallocate()
     }
 
     /// Takes in what was found out meanwhile. Once a drain.
@@ -60,6 +73,7 @@ package struct Attributor: ~Copyable {
         users?.collect(now: now)
         if hashes?.take() == true { answers &+= 1 }
         if packages?.take() == true { answers &+= 1 }
+        tenants?.poll(now: now)
     }
 
     /// Takes over the processes that are there.
@@ -80,7 +94,9 @@ package struct Attributor: ~Copyable {
             guard let view = ProcessView(record) else { continue }
             let words = arguments(view) ?? []
             words.withUnsafeBytes { processes.note(view, arguments: $0) }
+            observe(view)
         }
+        tenants?.fill()
         for (pid, start) in processes.missingParents() {
             if let found = parent(pid, start) { processes.note(found, pid: pid, start: start) }
         }
@@ -93,14 +109,62 @@ package struct Attributor: ~Copyable {
         case HV_KIND_EXEC.rawValue: if let view = ExecView(record) { observe(view) }
         case HV_KIND_FORK.rawValue: if let view = ForkView(record) { processes.note(view) }
         case HV_KIND_EXIT.rawValue: if let view = ExitView(record) { processes.note(view) }
+        case HV_KIND_CGROUP.rawValue: if let view = CgroupView(record) { observe(view) }
         default: break
         }
     }
 
+    private func observe(_ view: borrowing CgroupView) {
+        guard let tenants, let hierarchy = hierarchies[Int(view.hierarchy)] else { return }
+        let path = view.path.withUnsafeBytes { $0 }
+        let isCut = view.pathFlags.contains(.truncated)
+        switch hv_cgroup_action(view.action) {
+        case HV_CGROUP_MADE: tenants.table.add(view.cgroup, hierarchy, path: path, truncated: isCut, parent: view.parent)
+        case HV_CGROUP_RENAMED: tenants.table.rename(view.cgroup, hierarchy, path: path, truncated: isCut)
+        case HV_CGROUP_REMOVED: tenants.table.remove(view.cgroup, hierarchy)
+        default: break
+        }
+    }
+
+    /// A process that was there before: a virtual machine by its executable; its arguments now need not be those of its exec, and are not believed.
+    private mutating func observe(_ view: borrowing ProcessView) {
+        let actor = view.actor
+        guard let tenants, let entry = processes.find(pid: actor.pid, start: actor.start) else { return }
+        learn(actor, view.cgroupPath, isCut: false)
+        let object = view.executable
+        let program = view.executablePath.withUnsafeBytes {
+            tenants.programs.find(
+                MachinePrograms.Identity(device: object.device, inode: object.inode), path: $0, isInHostMountNamespace: actor.mountNamespace == host.mount)
+        }
+        guard object.inode != 0, let program else { return }
+        let user = actor.uid != 0 ? actor.uid : actor.effectiveUid
+        if program == .jailer, user != 0 { return }
+        let tenant = tenants.process(
+            VirtualMachine(program, ActorFacts.none), program, cgroup: actor.cgroup, hierarchies[Int(actor.cgroupHierarchy)], user: user, pid: actor.pid,
+            start: actor.start)
+        processes.set(tenant, of: entry)
+    }
+
+    /// A cgroup that no record told of when it was made.
+    private func learn(_ actor: borrowing ActorView, _ path: RawSpan, isCut: Bool) {
+        guard let tenants, path.byteCount > 0, let hierarchy = hierarchies[Int(actor.cgroupHierarchy)],
+            !tenants.table.find(actor.cgroup, hierarchy).isKnown
+        else { return }
+        path.withUnsafeBytes { tenants.table.learn(actor.cgroup, hierarchy, path: $0, truncated: isCut) }
+    }
+
     private mutating func observe(_ view: borrowing ExecView) {
         processes.note(view)
-        guard view.error == 0, hashes != nil || packages != nil else { return }
+        guard view.error == 0 else { return }
         let actor = view.actor
+        if let tenants, let entry = processes.find(pid: actor.pid, start: actor.start) {
+            learn(actor, view.cgroupPath, isCut: view.flags(of: HV_EXEC_CGROUP).contains(.truncated))
+            let before = entry.pointee.tenant?.takeUnretainedValue()
+            let tenant = tenants.exec(
+                view, hierarchy: hierarchies[Int(actor.cgroupHierarchy)], hostMountNamespace: host.mount, before: before)
+            processes.set(tenant, of: entry)
+        }
+        guard hashes != nil || packages != nil else { return }
         let path = view.executable.withUnsafeBytes { $0 }
         let isHost = host.mount == 0 || actor.mountNamespace == host.mount
         let identity = FileIdentity(view.executableObject, ctime: view.executableChanged)
@@ -173,6 +237,7 @@ package struct Attributor: ~Copyable {
     private mutating func version(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64) -> UInt64 {
         var version = Self.mix(entry.pointee.version ^ answers &<< 48, processes.image(of: entry, at: time)?.pointee.version ?? 0)
         version = Self.mix(version, users?.generation ?? 0)
+        if tenants != nil { version = Self.mix(version, group(of: entry)?.version ?? 0) }
         if let parent { version = Self.mix(version, processes.image(of: parent, at: time)?.pointee.version ?? 0) }
         var up = processes.parent(of: entry), depth = 0
         while let one = up, depth < processes.limits.ancestors {
@@ -181,6 +246,23 @@ package struct Attributor: ~Copyable {
             depth &+= 1
         }
         return version | 1
+    }
+
+    /// What is known of its cgroup, or where nothing is, of its parent's.
+    @inline(__always)
+    private func group(of entry: ProcessEntry.Reference) -> TenantFound? {
+        guard let tenants else { return nil }
+        var at: ProcessEntry.Reference? = entry, depth = 0
+        while let one = at, depth < 64 {
+            let cgroup = one.pointee.cgroup
+            if let hierarchy = hierarchies[Int(truncatingIfNeeded: cgroup &>> UInt64(HV_CGROUP_SHIFT))] {
+                let found = tenants.table.find(ActorView.cgroupID(cgroup), hierarchy)
+                if found.isKnown { return found }
+            }
+            at = one.pointee.parent
+            depth &+= 1
+        }
+        return nil
     }
 
     @inline(__always)
@@ -219,6 +301,14 @@ package struct Attributor: ~Copyable {
         }
         facts.pointee.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
         facts.pointee.ancestorsTruncated = up != nil || cut
+        if let found = group(of: entry) {
+            facts.pointee.tenant = found.tenant
+            facts.pointee.isPending = facts.pointee.isPending || found.isPending
+        }
+        // The group's first; else what its exec made of it.
+        if facts.pointee.tenant == nil, let own = entry.pointee.tenant {
+            facts.pointee.tenant = own._withUnsafeGuaranteedRef { $0.tenant.map { Unmanaged.passUnretained($0) } }
+        }
         facts.pointee.foreignNamespaces = foreign(entry.pointee.namespaces)
         if users?.fill(&facts.pointee, of: actor, inTenant: facts.pointee.tenant != nil, now: now) == .pending { facts.pointee.isPending = true }
     }

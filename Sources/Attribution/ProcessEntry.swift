@@ -22,6 +22,9 @@ struct ProcessEntry {
     var previousImage: UnsafeMutablePointer<Image>?
     var previousSince: UInt64
 
+    /// What its exec made of it, or its parent's: retained.
+    var tenant: Unmanaged<ProcessTenant>?
+
     /// Another one whenever anything here changes.
     var version: UInt64
     var cgroup: UInt64

@@ -59,6 +59,7 @@ package struct ProcessTable: ~Copyable {
                 at = entry.pointee.next
                 ImageTable.drop(entry.pointee.image)
                 ImageTable.drop(entry.pointee.previousImage)
+                entry.pointee.tenant?.release()
                 entry.deallocate()
             }
         }
@@ -74,6 +75,7 @@ package struct ProcessTable: ~Copyable {
         entry.pointee.flags.insert(.seenToStart)
         if entry.pointee.imageSince == 0, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
             entry.pointee.image = images.retain(image(of: maker, at: view.header.time))
+            set(maker.pointee.tenant, of: entry)
             touch(entry)
         } else if entry.pointee.previousImage == nil, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
             // Its exec came first: before that it ran this.
@@ -88,6 +90,19 @@ package struct ProcessTable: ~Copyable {
         if view.header.has(HV_EXEC_FILELESS) { flags.insert(.fileless) }
         let image = makeImage(view.executableObject, view.executableChanged, view.executable, view.arguments.withUnsafeBytes { $0 }, flags)
         run(image, entry, since: time)
+    }
+
+    /// What an exec made of a process; its children have it too.
+    mutating func set(_ tenant: ProcessTenant?, of entry: ProcessEntry.Reference) {
+        set(tenant.map { Unmanaged.passUnretained($0) }, of: entry)
+    }
+
+    private mutating func set(_ tenant: Unmanaged<ProcessTenant>?, of entry: ProcessEntry.Reference) {
+        guard tenant?.toOpaque() != entry.pointee.tenant?.toOpaque() else { return }
+        _ = tenant?.retain()
+        entry.pointee.tenant?.release()
+        entry.pointee.tenant = tenant
+        touch(entry)
     }
 
     /// A process that was there before the monitor; its arguments are not in the record.
@@ -142,7 +157,7 @@ package struct ProcessTable: ~Copyable {
         // A thread's name, and now and then its cgroup and namespaces, are its own; the process has its leader's.
         if actor.tid == actor.pid {
             let name = actor.nameWords
-            if entry.pointee.name.0 != name.0 || entry.pointee.name.1 != name.1 || entry.pointee.cgroup != actor.cgroup
+            if entry.pointee.name.0 != name.0 || entry.pointee.name.1 != name.1 || entry.pointee.cgroup != actor.cgroupKey
                 || (actor.mountNamespace != 0 && entry.pointee.namespaces.mount != actor.mountNamespace)
                 || entry.pointee.namespaces.user != actor.userNamespace
             {
@@ -154,7 +169,7 @@ package struct ProcessTable: ~Copyable {
 
     @inline(never)
     private mutating func update(_ entry: ProcessEntry.Reference, _ actor: borrowing ActorView) {
-        entry.pointee.cgroup = actor.cgroup
+        entry.pointee.cgroup = actor.cgroupKey
         entry.pointee.name = actor.nameWords
         // An exiting task has none any more.
         if actor.mountNamespace != 0 {
@@ -171,7 +186,7 @@ package struct ProcessTable: ~Copyable {
         }
         let entry = insert(
             pid: actor.pid, start: actor.start, parentPid: actor.parentPid, parentStart: actor.parentStart, name: actor.nameWords,
-            cgroup: actor.cgroup, .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace))
+            cgroup: actor.cgroupKey, .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace))
         // Whose parent exits later has another by then; whose it was first is its lineage.
         _ = parent(of: entry)
         return entry
@@ -228,7 +243,7 @@ package struct ProcessTable: ~Copyable {
         entry.initialize(
             to: ProcessEntry(
                 start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, parent: nil, next: buckets[place], before: nil, behind: nil,
-                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
+                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
                 namespaces: namespaces, flags: [], name: name))
         buckets[place] = entry
         count += 1
@@ -372,6 +387,7 @@ package struct ProcessTable: ~Copyable {
             }
             images.release(entry.pointee.image)
             images.release(entry.pointee.previousImage)
+            entry.pointee.tenant?.release()
             entry.deallocate()
             count -= 1
             freedSinceTrim += 1

@@ -145,7 +145,7 @@ extension ECSEncoder {
         Self.imageDetails(facts.pointee, &cursor)
         lineage(facts, &cursor)
         cursor.put(",\"cgroup\":{\"id\":")
-        cursor.quoted(actor.cgroup & (1 << UInt64(HV_CGROUP_SHIFT) &- 1))
+        cursor.quoted(actor.cgroup)
     }
 
     /// `ancestors`: who started it, who started that, and so on.

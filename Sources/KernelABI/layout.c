@@ -131,6 +131,7 @@ __u32 hv_layout_fill(__u16 kind, unsigned char *record)
 
 		fill_header(&cgroup.header, kind, next);
 		N64(cgroup.cgroup);
+		N64(cgroup.parent);
 		N32(cgroup.action);
 		strings = fill_strings(cgroup.strings, HV_CGROUP_STRINGS, record + sizeof(cgroup));
 		return finish(record, &cgroup, sizeof(cgroup), strings);

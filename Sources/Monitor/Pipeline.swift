@@ -300,6 +300,7 @@ extension Attributor {
                 processes: settings.attributionProcesses, ancestors: settings.attributionAncestors, arguments: settings.attributionArguments),
             host: HostNamespaces(mount: identity.mountNamespace, pid: Host.pidNamespace, user: identity.userNamespace), users: users,
             hashes: settings.attributionHash == .none ? nil : FileHashes(limits),
-            packages: settings.attributionPackages == .none ? nil : Packages())
+            packages: settings.attributionPackages == .none ? nil : Packages(),
+            tenants: Tenants(programs: MachinePrograms(configured: settings.attributionVmms)))
     }
 }

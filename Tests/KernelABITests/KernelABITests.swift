@@ -126,6 +126,7 @@ struct LayoutTests {
         guard let view = CgroupView(record.span.bytes) else { Issue.record("refused"); return }
         check(view.header, HV_KIND_CGROUP, &expected)
         #expect(view.cgroup == expected.next64())
+        #expect(view.parent == expected.next64())
         #expect(UInt64(view.action) == expected.next())
         check(view.path, view.pathFlags, slot: HV_CGROUP_PATH.rawValue)
     }

@@ -27,7 +27,18 @@ public struct ActorView: ~Escapable {
     @inlinable public var start: UInt64 { bytes.field(\hv_actor.start) }
     /// The same of the real parent's leader.
     @inlinable public var parentStart: UInt64 { bytes.field(\hv_actor.parent_start) }
-    @inlinable public var cgroup: UInt64 { bytes.field(\hv_actor.cgroup) }
+    /// Id of its cgroup, in its hierarchy.
+    @inlinable public var cgroup: UInt64 { Self.cgroupID(bytes.field(\hv_actor.cgroup)) }
+    /// That hierarchy: 0 for v2, else as /proc/cgroups numbers it.
+    @inlinable public var cgroupHierarchy: UInt8 { UInt8(truncatingIfNeeded: bytes.field(\hv_actor.cgroup) &>> UInt64(HV_CGROUP_SHIFT)) }
+
+    /// Both in one number: `HV_CGROUP()`.
+    @inlinable public var cgroupKey: UInt64 { bytes.field(\hv_actor.cgroup) }
+
+    /// `HV_CGROUP_ID()`.
+    @inlinable @inline(__always)
+    public static func cgroupID(_ cgroup: UInt64) -> UInt64 { cgroup & (1 &<< UInt64(HV_CGROUP_SHIFT) &- 1) }
+
     /// Effective capabilities, bit n is capability n.
     @inlinable public var capabilities: UInt64 { bytes.field(\hv_actor.capabilities) }
     @inlinable public var pid: UInt32 { bytes.field(\hv_actor.pid) }

@@ -101,8 +101,12 @@ public struct CgroupView: ~Escapable {
     @inlinable static var slots: Int { @inline(__always) get { MemoryLayout<hv_cgroup>.offset(of: \.strings).unsafelyUnwrapped } }
 
     @inlinable public var header: HeaderView { @_lifetime(copy self) get { HeaderView(validated: bytes) } }
-    /// `HV_CGROUP()`: hierarchy and id.
-    @inlinable public var cgroup: UInt64 { bytes.field(\hv_cgroup.cgroup) }
+    /// Id in its hierarchy.
+    @inlinable public var cgroup: UInt64 { ActorView.cgroupID(bytes.field(\hv_cgroup.cgroup)) }
+    /// As `ActorView.cgroupHierarchy`.
+    @inlinable public var hierarchy: UInt8 { UInt8(truncatingIfNeeded: bytes.field(\hv_cgroup.cgroup) &>> UInt64(HV_CGROUP_SHIFT)) }
+    /// Id of the one above it; 0: it is the root.
+    @inlinable public var parent: UInt64 { ActorView.cgroupID(bytes.field(\hv_cgroup.parent)) }
     /// An `hv_cgroup_action`, or a number this program does not know.
     @inlinable public var action: UInt32 { bytes.field(\hv_cgroup.action) }
     /// In its hierarchy; after a rename the new one.
