@@ -42,7 +42,7 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "hypervigil",
-            dependencies: ["Monitor", "Probes", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Monitor", "Probes", "Configuration", "Redaction", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(name: "KernelABITests", dependencies: ["KernelABI", "Rings"], swiftSettings: strict),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),

@@ -111,6 +111,35 @@ package struct Keys: Sendable {
         How late an event may come, by its sequence number, before it is reported lost. Preemptible kernels reorder.
         """)
 
+    // MARK: redaction
+
+    package let redactionEnabled = Key(
+        "redaction.enabled", .toggle(), default: true,
+        """
+        Masks secrets in arguments, and wherever they are copied to, before anything else sees them: values of options, variables and fields whose names \
+        end as a secret's (password, token, secret, api-key, ...), passwords in URLs, tokens and keys that are known by their form, and the short options \
+        for passwords of well-known programs. An event tells how many were masked in hypervigil.redacted.
+        """)
+    package let redactionNames = Key(
+        "redaction.names", .secretNames(), default: [],
+        """
+        More names of secrets. Upper and lower case are the same, and so are - and _. A name also counts at the end of a longer one, where a word begins: \
+        sesame is found in --sesame X, OPEN_SESAME=X and "open-sesame": "X".
+        """)
+    package let redactionKeep = Key(
+        "redaction.keep", .secretNames(), default: [],
+        """
+        Whole names of options and variables that hold no secret, though they look like it; they go before all other names. Of a name with dots the part \
+        behind the last one will do.
+        """)
+    package let redactionPatterns = Key(
+        "redaction.patterns", .secretPatterns(), default: [],
+        """
+        Regular expressions (PCRE2, over bytes) for secrets of another form, as {literal: TEXT, regex: EXPRESSION}. Each is tried on the arguments, one by \
+        one, in which its literal occurs (upper and lower case the same, - and _ too); what its first group matches is masked, or all of its match if it has no group. \
+        An expression that takes too many steps has the whole argument masked, which is told once as degraded.
+        """)
+
     // MARK: limits
 
     package let limitsWatches = Key(

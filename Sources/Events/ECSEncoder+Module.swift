@@ -56,7 +56,7 @@ extension ECSEncoder {
             }
             if cursor.position == open { cursor = empty } else { cursor.closeObject() }
         }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }

@@ -40,7 +40,7 @@ extension ECSEncoder {
             Self.write(flags, &cursor)
             cursor.put("}")
         }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }
@@ -172,7 +172,7 @@ extension ECSEncoder {
             cursor.put("}")
         }
         cursor.put("}")
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }
@@ -202,7 +202,7 @@ extension ECSEncoder {
             cursor.boolean(view.dumpedCore)
         }
         cursor.put("}")
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }

@@ -137,7 +137,7 @@ struct PathResolver: ~Copyable {
     }
 
     /// A module's file.
-    mutating func resolve(_ view: borrowing ModuleView, _ body: (borrowing Resolution) -> Void) {
+    mutating func resolve(_ view: borrowing ModuleView, _ known: Resolution, _ body: (borrowing Resolution) -> Void) {
         path.removeAll(keepingCapacity: true)
         if view.fileInner.byteCount > 0 {
             // Loads are rare: the mounts as they are now.
@@ -146,7 +146,7 @@ struct PathResolver: ~Copyable {
             if known == nil { path.removeAll(keepingCapacity: true) }
         }
         path.withUnsafeBytes {
-            var resolution = Resolution()
+            var resolution = known
             resolution.path = $0
             body(resolution)
         }

@@ -2,6 +2,7 @@ internal import Events
 internal import Glibc
 internal import KernelABI
 internal import Probes
+internal import Redaction
 internal import Rings
 
 /// From the rings to the sink: one consumer, one thread.
@@ -24,6 +25,7 @@ final class Pipeline {
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
     private var saidProblems: Set<String> = []
+    private var saidPatterns: UInt64 = 0
 
     /// Of each ring, before what came out of it is written.
     private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
@@ -35,7 +37,7 @@ final class Pipeline {
     private static let accountsEvery: UInt64 = 100_000_000
     private static let idleAccountsEvery: UInt64 = 1_000_000_000
 
-    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
+    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, redactor: Redactor?, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
         self.probes = probes
         self.watch = watch
         self.window = window
@@ -49,7 +51,7 @@ final class Pipeline {
         throttles = ThrottleTracker(attached: attached)
         handler = RecordHandler(
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow), sink: sink,
-            watch: watch)
+            watch: watch, redactor: redactor)
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
         saidProblems = Set(watch?.problems.map(\.path) ?? [])
@@ -76,6 +78,7 @@ final class Pipeline {
         }
         keepAccounts(force: flush)
         keepWatch()
+        tellPatterns()
         self.flush()
         return (records, (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
@@ -178,6 +181,20 @@ final class Pipeline {
         for change in watch.takeChanges() { say(.degraded(subject: String(decoding: change.path, as: UTF8.self), reason: change.text)) }
         for problem in watch.problems where saidProblems.count < 256 && saidProblems.insert(problem.path).inserted {
             say(.degraded(subject: problem.path, reason: "not watched: \(problem.reason)"))
+        }
+    }
+
+    /// Says once of each pattern that it takes too long.
+    private func tellPatterns() {
+        let new = handler.output.takeUnsettledPatterns() & ~saidPatterns
+        guard new != 0 else { return }
+        saidPatterns |= new
+        for index in 0..<64 where new & 1 << UInt64(index) != 0 {
+            let which = index < 63 ? "\(index + 1)" : "\(index + 1) or a later one"
+            say(
+                .degraded(
+                    subject: "redaction.patterns",
+                    reason: "pattern \(which) took too many steps or too much memory; the arguments that it could not settle are masked whole"))
         }
     }
 

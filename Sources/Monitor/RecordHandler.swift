@@ -1,6 +1,7 @@
 internal import Events
 internal import KernelABI
 internal import Probes
+internal import Redaction
 internal import Rings
 
 /// What a record goes through between its ring and the sink.
@@ -17,9 +18,9 @@ struct RecordHandler: ~Copyable {
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
     var now: UInt64 = 0
 
-    init(losses: LossTracker, sink: consuming EventSink, watch: WatchSet?) {
+    init(losses: LossTracker, sink: consuming EventSink, watch: WatchSet?, redactor: Redactor?) {
         self.losses = losses
-        output = EventOutput(sink: sink, watch: watch)
+        output = EventOutput(sink: sink, watch: watch, redactor: redactor)
     }
 
     /// - Parameter canary: whose events are taken out.
@@ -61,11 +62,15 @@ struct EventOutput: ~Copyable {
     var sink: EventSink
     private var resolver: PathResolver
     private let watch: WatchSet?
+    private let redactor: Redactor?
+    private var scratch: RedactionScratch
     private(set) var events: UInt64 = 0
 
-    init(sink: consuming EventSink, watch: WatchSet?) {
+    init(sink: consuming EventSink, watch: WatchSet?, redactor: Redactor?) {
         self.sink = sink
         self.watch = watch
+        self.redactor = redactor
+        scratch = RedactionScratch(redactor)
         resolver = PathResolver()
     }
 
@@ -87,12 +92,23 @@ struct EventOutput: ~Copyable {
         if let view = FileView(record) { emit(view, known) }
     }
 
-    /// A record of another kind.
+    /// A record of another kind. Its secrets are masked before anything else looks at it.
     mutating func emit(_ record: RawSpan) {
-        if let view = ModuleView(record) {
-            resolver.resolve(view) { if sink.write(record, $0) { events += 1 } }
-        } else if sink.write(record, Resolution()) {
-            events += 1
-        }
+        var known = Resolution()
+        if let redactor { known.redacted = redactor.redact(record, into: &scratch) }
+        let made =
+            known.redacted == 0
+            ? Self.write(record, known, &resolver, &sink) : Self.write(scratch.bytes, known, &resolver, &sink)
+        if made { events += 1 }
     }
+
+    private static func write(_ record: RawSpan, _ known: Resolution, _ resolver: inout PathResolver, _ sink: inout EventSink) -> Bool {
+        guard let view = ModuleView(record) else { return sink.write(record, known) }
+        var made = false
+        resolver.resolve(view, known) { made = sink.write(record, $0) }
+        return made
+    }
+
+    /// Patterns of redaction.patterns that reached a limit since this was asked last, a bit for each.
+    mutating func takeUnsettledPatterns() -> UInt64 { scratch.takeUnsettled() }
 }

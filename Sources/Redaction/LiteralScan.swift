@@ -108,7 +108,7 @@ struct LiteralScan: ~Copyable {
     /// Whether a literal occurs.
     @inline(__always)
     func occurs(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        !candidates(bytes, count) { place, buckets in !matches(bytes, count, place, buckets) { _, _ in false } }
+        !candidates(bytes, count) { place, buckets in matches(bytes, count, place, buckets) { _, _ in false } }
     }
 
     /// Hands out each literal with where it begins, in the order of their ends.

@@ -26,7 +26,7 @@ extension Marker {
         // Spaces before it are for files and texts; in a script they end the word, and behind an option's name too.
         let isNear = behind == at || (dashes == 0 && (!isScript || openQuote(at: from) != 0))
         if separator == UInt8(ascii: "="), isNear {
-            value(behind &+ 1, place, isQuoted: isQuoted)
+            value(behind > at ? skipSpaces(behind &+ 1) : behind &+ 1, place, isQuoted: isQuoted)
         } else if separator == UInt8(ascii: ":"), isNear, form != .path {
             if flags.contains(.word), place.left != 0, !isQuoted { return }
             if has(behind &+ 1, "//") { return }
@@ -113,6 +113,7 @@ extension Marker {
             return mark(at &+ 1, end)
         }
         if isQuoted {
+            if has(at, Redactor.mask) { return }
             // A number, or more than one value.
             if bytes[at] == UInt8(ascii: "{") || bytes[at] == UInt8(ascii: "[") { return mark(at, argumentEnd) }
             var end = at

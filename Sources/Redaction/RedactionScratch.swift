@@ -20,10 +20,11 @@ public struct RedactionScratch: ~Copyable {
     private let patterns: Int
     var length = 0
 
-    public init(_ redactor: Redactor) {
+    /// - Parameter redactor: whom it serves; nil: none, and it is not used.
+    public init(_ redactor: Redactor?) {
         output = .allocate(capacity: Self.capacity)
         marks = .allocate(capacity: 1 << 16)
-        patterns = redactor.patterns.count
+        patterns = redactor?.patterns.count ?? 0
         workspace = Workspace(
             programEnds: .allocate(capacity: BuiltIn.programs.count), patternTried: .allocate(capacity: max(1, patterns)),
             budget: .allocate(capacity: 1), unsettled: .allocate(capacity: 1), match: patterns > 0 ? CompiledPattern.makeMatch() : nil)
