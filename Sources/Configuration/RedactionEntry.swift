@@ -10,7 +10,7 @@ package struct RedactionPattern: Sendable {
 extension Settings {
     /// Says of a pattern of redaction.patterns what is wrong with it.
     package func error(ofPattern index: Int, inLiteral: Bool, _ message: String) -> ConfigurationError {
-        let pattern = redactionPatterns[index]
+        let pattern = self.redactionPatterns[index]
         let position = inLiteral ? pattern.literalPosition : pattern.regexPosition
         let place: ConfigurationError.Place =
             switch origin(of: \.redactionPatterns) {

@@ -87,3 +87,13 @@ struct SplitMix64: RandomNumberGenerator {
         return z ^ (z >> 31)
     }
 }
+
+func isExec(_ bytes: [UInt8]) -> Bool {
+    if ExecView(bytes.span.bytes) != nil { return true }
+    return false
+}
+
+func isModule(_ bytes: [UInt8]) -> Bool {
+    if ModuleView(bytes.span.bytes) != nil { return true }
+    return false
+}

@@ -19,6 +19,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("limits", runLimits),
     ("matrix", runMatrix),
     ("module", runModule),
+    ("redact", runRedact),
     ("ring", runRing),
 ]
 
