@@ -98,8 +98,14 @@ struct EventOutput: ~Copyable {
         if let redactor { known.redacted = redactor.redact(record, into: &scratch) }
         let made =
             known.redacted == 0
-            ? Self.write(record, known, &resolver, &sink) : Self.write(scratch.bytes, known, &resolver, &sink)
+            ? Self.write(record, known, &resolver, &sink) : Self.write(masked: scratch, known, &resolver, &sink)
         if made { events += 1 }
+    }
+
+    private static func write(
+        masked scratch: borrowing RedactionScratch, _ known: Resolution, _ resolver: inout PathResolver, _ sink: inout EventSink
+    ) -> Bool {
+        write(scratch.bytes, known, &resolver, &sink)
     }
 
     private static func write(_ record: RawSpan, _ known: Resolution, _ resolver: inout PathResolver, _ sink: inout EventSink) -> Bool {

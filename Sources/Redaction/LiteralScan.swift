@@ -45,14 +45,19 @@ struct LiteralScan: ~Copyable {
     init(_ list: [(bytes: [UInt8], literal: Literal)]) {
         let buckets = 8
         var entries = list.map { (bytes: $0.bytes.map(ByteClass.fold), literal: $0.literal) }
-        // Alike in length and end: what shares a bucket should refuse much.
-        func order(_ entry: (bytes: [UInt8], literal: Literal)) -> (Int, [UInt8]) {
-            (min(8, entry.bytes.count + (entry.literal.follower == .any ? 0 : 1)), entry.bytes.reversed())
+        // Alike in length and end: what shares a bucket should refuse much. The shortest refuse least and have one of their own.
+        func order(_ entry: (bytes: [UInt8], literal: Literal)) -> (length: Int, kind: Int, end: [UInt8]) {
+            let isFollowed = entry.literal.follower != .any
+            let around = (entry.literal.kind == .program ? 1 : 0) + (isFollowed ? 1 : 0)
+            return (min(8, entry.bytes.count + around), isFollowed ? entry.literal.kind == .program ? 2 : 1 : 0, entry.bytes.reversed())
         }
         entries.sort { first, second in
             let (a, b) = (order(first), order(second))
-            return a.0 != b.0 ? a.0 < b.0 : a.1.lexicographicallyPrecedes(b.1)
+            // Tokens apart: their last byte is common before a name's end.
+            if (a.kind == 0) != (b.kind == 0), min(a.length, b.length) > 3 { return a.kind == 0 }
+            return a.length != b.length ? a.length < b.length : a.kind != b.kind ? a.kind < b.kind : a.end.lexicographicallyPrecedes(b.end)
         }
+        let short = entries.prefix { order($0).0 <= 3 }.count
         refusals = .allocate(capacity: 256)
         refusals.initialize(repeating: .max, count: 256)
         literals = .allocate(capacity: max(1, entries.count))
@@ -61,7 +66,8 @@ struct LiteralScan: ~Copyable {
         var virtual = UInt64.max
         var used = 0
         for bucket in 0..<buckets {
-            let from = entries.count * bucket / buckets, to = entries.count * (bucket + 1) / buckets
+            func bound(_ bucket: Int) -> Int { bucket == 0 ? 0 : short + (entries.count - short) * (bucket - 1) / (buckets - 1) }
+            let from = bound(bucket), to = bound(bucket + 1)
             bounds.advanced(by: bucket).initialize(to: from)
             for index in from..<to {
                 let bytes = entries[index].bytes
@@ -78,6 +84,8 @@ struct LiteralScan: ~Copyable {
                 }
                 literals.advanced(by: index).initialize(to: literal)
                 var accepts: [(UInt8) -> Bool] = bytes.map { byte in { ByteClass.fold($0) == byte } }
+                // A program's name is a word.
+                if literal.kind == .program { accepts.insert(ByteClass.precedesWord, at: 0) }
                 if literal.follower != .any { accepts.append { ByteClass.follows($0, literal.follower) } }
                 for place in 0..<8 {
                     let bit = UInt64(1) << UInt64(8 * (7 - place) + bucket)
@@ -88,6 +96,7 @@ struct LiteralScan: ~Copyable {
                         continue
                     }
                     let accept = accepts[accepts.count - 1 - place]
+                    if literal.kind == .program, place == accepts.count - 1 { virtual &= ~bit }
                     for value in 0..<256 where accept(UInt8(value)) { refusals[value] &= ~bit }
                 }
             }
@@ -231,6 +240,12 @@ enum ByteClass {
             true
         default: false
         }
+    }
+
+    /// What may stand before the name of a program.
+    @inline(__always)
+    static func precedesWord(_ byte: UInt8) -> Bool {
+        byte == 0 || byte == UInt8(ascii: "/") || isSpace(byte) || isQuote(byte) || isOperator(byte)
     }
 
     @inline(__always)

@@ -99,7 +99,7 @@ extension Marker {
         locate(start)
         if start > argumentStart {
             let before = bytes[start &- 1]
-            guard before == UInt8(ascii: "/") || ByteClass.isSpace(before) || ByteClass.isQuote(before) || ByteClass.isOperator(before) else { return }
+            guard ByteClass.precedesWord(before) else { return }
             if !isScript, before != UInt8(ascii: "/") { return }
         }
         let program = BuiltIn.programs[index]
