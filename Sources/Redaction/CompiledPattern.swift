@@ -23,15 +23,14 @@ struct CompiledPattern {
     }
 
     init(_ regex: String) throws(Refusal) {
+        guard !regex.isEmpty else { throw Refusal(message: "it is empty", offset: 0) }
         var error: Int32 = 0
         var offset = 0
         var text = regex
         let compiled = text.withUTF8 { bytes in
-            // An expression that is empty has no address.
             bytes.baseAddress.flatMap { pcre2_compile_8($0, bytes.count, PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nil) }
         }
         guard let compiled else {
-            guard !regex.isEmpty else { throw Refusal(message: "it is empty", offset: 0) }
             var message = [UInt8](repeating: 0, count: 256)
             let length = pcre2_get_error_message_8(error, &message, message.count)
             throw Refusal(message: String(decoding: message.prefix(Int(max(0, length))), as: UTF8.self), offset: offset)

@@ -40,8 +40,10 @@ struct LiteralScan: ~Copyable {
     /// Bucket b has the literals bounds[b]..<bounds[b + 1].
     private let bounds: UnsafeMutablePointer<Int>
     private let text: UnsafeMutablePointer<UInt8>
+    /// Whether a literal ends with three bytes, by a hash of them: most of what the buckets let through is refused here.
+    private let ends: UnsafeMutablePointer<Bool>
 
-    /// - Parameter list: literals with their bytes, none empty.
+    /// - Parameter list: literals with their bytes, two at least.
     init(_ list: [(bytes: [UInt8], literal: Literal)]) {
         let buckets = 8
         var entries = list.map { (bytes: $0.bytes.map(ByteClass.fold), literal: $0.literal) }
@@ -53,8 +55,6 @@ struct LiteralScan: ~Copyable {
         }
         entries.sort { first, second in
             let (a, b) = (order(first), order(second))
-            // Tokens apart: their last byte is common before a name's end.
-            if (a.kind == 0) != (b.kind == 0), min(a.length, b.length) > 3 { return a.kind == 0 }
             return a.length != b.length ? a.length < b.length : a.kind != b.kind ? a.kind < b.kind : a.end.lexicographicallyPrecedes(b.end)
         }
         let short = entries.prefix { order($0).0 <= 3 }.count
@@ -63,6 +63,8 @@ struct LiteralScan: ~Copyable {
         literals = .allocate(capacity: max(1, entries.count))
         bounds = .allocate(capacity: buckets + 1)
         text = .allocate(capacity: max(1, entries.reduce(0) { $0 + $1.bytes.count }))
+        ends = .allocate(capacity: Self.endHashes)
+        ends.initialize(repeating: false, count: Self.endHashes)
         var virtual = UInt64.max
         var used = 0
         for bucket in 0..<buckets {
@@ -83,6 +85,10 @@ struct LiteralScan: ~Copyable {
                     literal.mask |= 0xff << UInt64(8 * place)
                 }
                 literals.advanced(by: index).initialize(to: literal)
+                for before in 0...UInt64(255) where bytes.count < 3 || before == UInt64(bytes[bytes.count - 3]) {
+                    let end = before << 16 | UInt64(bytes.count > 1 ? bytes[bytes.count - 2] : 0) << 8 | UInt64(bytes[bytes.count - 1])
+                    ends[Self.endHash(end)] = true
+                }
                 var accepts: [(UInt8) -> Bool] = bytes.map { byte in { ByteClass.fold($0) == byte } }
                 // A program's name is a word.
                 if literal.kind == .program { accepts.insert(ByteClass.precedesWord, at: 0) }
@@ -112,7 +118,14 @@ struct LiteralScan: ~Copyable {
         literals.deallocate()
         bounds.deallocate()
         text.deallocate()
+        ends.deallocate()
     }
+
+    private static let endHashes = 4096
+
+    /// - Parameter bytes: folded, the last one lowest.
+    @inline(__always)
+    private static func endHash(_ bytes: UInt64) -> Int { Int(truncatingIfNeeded: ((bytes & 0xff_ffff) &* 0x9E37_79B1) >> 20 & 0xfff) }
 
     /// Whether a literal occurs.
     @inline(__always)
@@ -168,6 +181,10 @@ struct LiteralScan: ~Copyable {
     private func matches(
         _ bytes: UnsafePointer<UInt8>, _ count: Int, _ place: Int, _ buckets: UInt64, _ body: (borrowing Literal, Int) -> Bool
     ) -> Bool {
+        if place >= 3, place < count {
+            let three = UInt64(ByteClass.fold(bytes[place &- 3])) << 16 | UInt64(ByteClass.fold(bytes[place &- 2])) << 8 | UInt64(ByteClass.fold(bytes[place &- 1]))
+            if !ends[Self.endHash(three)], !ends[Self.endHash(three << 8 | UInt64(ByteClass.fold(bytes[place])))] { return true }
+        }
         // The 8 bytes before `place`, and those up to it.
         var before: UInt64 = 0
         var back = min(place, 8)

@@ -44,7 +44,7 @@ extension Marker {
     }
 
     private func isPort(_ start: Int, _ end: Int) -> Bool {
-        end &- start <= 5 && (start..<end).allSatisfy { ByteClass.isDigit(bytes[$0]) }
+        end > start && end &- start <= 5 && (start..<end).allSatisfy { ByteClass.isDigit(bytes[$0]) }
     }
 
     /// The last `@` before a space or quote; -1: none.

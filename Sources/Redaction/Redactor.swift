@@ -18,8 +18,8 @@ public final class Redactor: @unchecked Sendable {
     public init(_ rules: RedactionRules = RedactionRules()) throws(RedactionError) {
         var literals: [(bytes: [UInt8], literal: Literal)] = BuiltIn.names.map { (Self.bytes($0.name), Literal(.name, .nameEnd, flags: $0.flags)) }
         for (index, name) in rules.names.enumerated() {
-            guard !name.isEmpty, name.utf8.count <= 255, name.utf8.allSatisfy(ByteClass.isName) else {
-                throw RedactionError(rule: .name(index), message: "a name is made of letters, digits, -, _ and .")
+            guard (2...255).contains(name.utf8.count), name.utf8.allSatisfy(ByteClass.isName) else {
+                throw RedactionError(rule: .name(index), message: "a name has 2 to 255 letters, digits, -, _ and .")
             }
             literals.append((Array(name.utf8), Literal(.name, .nameEnd, flags: .word)))
         }

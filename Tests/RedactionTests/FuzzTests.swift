@@ -38,7 +38,8 @@ struct FuzzTests {
                 let count = redactor.redact(record.span.bytes, into: &scratch)
                 let result = count > 0 ? copy(scratch.bytes) : record
                 #expect(isExec(result))
-                #expect(!String(decoding: result, as: UTF8.self).contains("SEKRIT-"), "\(Array(bytes.prefix(length)))")
+                let isShown = String(decoding: result, as: UTF8.self).contains("SEKRIT-")
+                #expect(!isShown, "\(String(decoding: bytes.prefix(length), as: UTF8.self).debugDescription)")
                 if count == 0 { continue }
                 // As many arguments as before.
                 guard let view = ExecView(result.span.bytes) else { continue }

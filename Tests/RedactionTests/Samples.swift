@@ -47,7 +47,7 @@ enum Samples {
 
     static func exec(
         _ arguments: [UInt8], executable: String = "/usr/bin/program", filename: String = "program", interpreter: String = "", directory: String = "/srv",
-        cut: Bool = false
+        cgroup: String = "/system.slice/token=shown", cut: Bool = false
     ) -> [UInt8] {
         var record = hv_exec()
         record.header.kind = UInt16(HV_KIND_EXEC.rawValue)
@@ -59,7 +59,7 @@ enum Samples {
         record.args_size = UInt32(arguments.count)
         record.old_tid = 1234
         return assemble(
-            record, [executable, filename, interpreter, directory, "/system.slice/token=shown"].map { Array($0.utf8) } + [arguments],
+            record, [executable, filename, interpreter, directory, cgroup].map { Array($0.utf8) } + [arguments],
             flags: [0, 0, 0, 0, 0, UInt16(cut ? HV_STRING_TRUNCATED : 0)], slots: MemoryLayout<hv_exec>.offset(of: \.strings)!)
     }
 
