@@ -17,6 +17,7 @@ let package = Package(
         // For the nested package Benchmarks.
         .library(name: "Rings", targets: ["Rings"]),
         .library(name: "Events", targets: ["Events"]),
+        .library(name: "Redaction", targets: ["Redaction"]),
         .library(name: "KernelABI", targets: ["KernelABI"]),
     ],
     dependencies: [
@@ -28,20 +29,22 @@ let package = Package(
         .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev", "libelf-dev", "zlib1g-dev"])]),
         .systemLibrary(name: "CLibcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Hashing", dependencies: ["CLibcrypto"], swiftSettings: strict),
+        // No pkgConfig: it would name the shared library; the module map names the archive.
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "Configuration", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
         .target(name: "Rings", dependencies: ["KernelABI"], swiftSettings: strict),
         .target(name: "Events", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
         .target(name: "Probes", dependencies: ["CLibbpf", "KernelABI", "Rings"], swiftSettings: strict),
         .target(name: "Attribution", dependencies: ["Events", "Rings", "KernelABI", "Hashing"], swiftSettings: strict),
         .target(name: "Filters", dependencies: ["Events", "Rings", "KernelABI"], swiftSettings: strict),
-        .target(name: "Redaction", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
+        .target(name: "Redaction", dependencies: ["CPCRE2", "Rings", "KernelABI"], swiftSettings: strict),
         .target(
             name: "Monitor",
             dependencies: ["Configuration", "Probes", "Rings", "Events", "Attribution", "Filters", "Redaction", "KernelABI"],
             swiftSettings: strict),
         .executableTarget(
             name: "hypervigil",
-            dependencies: ["Monitor", "Probes", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["Monitor", "Probes", "Configuration", "Redaction", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(name: "KernelABITests", dependencies: ["KernelABI", "Rings"], swiftSettings: strict),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"], swiftSettings: strict),
@@ -55,7 +58,7 @@ let package = Package(
         .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "AttributionTests", dependencies: ["Attribution", "Events", "Rings", "KernelABI", "Hashing"], swiftSettings: strict),
         .testTarget(name: "FiltersTests", dependencies: ["Filters", "Events", "Rings", "KernelABI"], swiftSettings: strict),
-        .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Rings", "KernelABI"], swiftSettings: strict),
+        .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "ProbesTests", dependencies: ["Probes", "KernelABI"], swiftSettings: strict),
         .target(name: "CActs", path: "Tests/KernelTests/CActs"),
         .executableTarget(name: "kernel-tests", dependencies: ["CActs"], path: "Tests/KernelTests/Runner", swiftSettings: strict),

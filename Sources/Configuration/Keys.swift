@@ -96,6 +96,35 @@ package struct Keys: Sendable {
         Most users and groups of the host whose names are kept beside those in /etc/passwd and /etc/group, which are always known. One more makes room \
         for itself by the one that was not needed for longest.
         """)
+    package let attributionHash = Key(
+        "attribution.hash", .word(), default: HashedFiles.local,
+        """
+        Which executables and module files are hashed (SHA-256), once each as long as they don't change: none; local, those on file systems of this \
+        machine's kernel; all, also those on FUSE, NFS and other file systems that others answer for: hashing ends if one of them does not answer.
+        """)
+    package let attributionHashRate = Key(
+        "attribution.hash_rate", .bytes((64 << 10)...(16 << 30)), default: 64 << 20,
+        """
+        Most bytes a second that are read for hashes. What is not used of a second may be used in the next.
+        """)
+    package let attributionHashMax = Key(
+        "attribution.hash_max", .bytes((64 << 10)...(64 << 30)), default: 256 << 20,
+        """
+        Largest file that is hashed.
+        """)
+    package let attributionPackages = Key(
+        "attribution.packages", .word(), default: PackageLookup.host,
+        """
+        host: the package that owns an executable, by the host's dpkg and rpm databases, and for executables of the host only. rpm's is read by running \
+        rpm each time that it has changed. none: no packages.
+        """)
+    package let attributionVmms = Key(
+        "attribution.vmms", .paths(), default: [],
+        """
+        Executables of virtual machine monitors beside those where packages put QEMU, Firecracker (and its jailer) and Cloud Hypervisor. A process is a \
+        virtual machine by the inode of what it executes, so a copy elsewhere is none unless it is named here. firecracker..., jailer... and \
+        cloud-hypervisor... are taken for those by their names, all others for QEMU.
+        """)
 
     // MARK: rings
 
@@ -144,36 +173,33 @@ package struct Keys: Sendable {
         How late an event may come, by its sequence number, before it is reported lost. Preemptible kernels reorder.
         """)
 
-    // MARK: attribution
+    // MARK: redaction
 
-    package let attributionHash = Key(
-        "attribution.hash", .word(), default: HashedFiles.local,
+    package let redactionEnabled = Key(
+        "redaction.enabled", .toggle(), default: true,
         """
-        Which executables and module files are hashed (SHA-256), once each as long as they don't change: none; local, those on file systems of this \
-        machine's kernel; all, also those on FUSE, NFS and other file systems that others answer for: hashing ends if one of them does not answer.
+        Masks secrets in arguments, and wherever they are copied to, before anything else sees them: values of options, variables and fields whose names \
+        end as a secret's (password, token, secret, api-key, ...), passwords in URLs, tokens and keys that are known by their form, and the short options \
+        for passwords of well-known programs. An event tells how many were masked in hypervigil.redacted.
         """)
-    package let attributionHashRate = Key(
-        "attribution.hash_rate", .bytes((64 << 10)...(16 << 30)), default: 64 << 20,
+    package let redactionNames = Key(
+        "redaction.names", .secretNames(), default: [],
         """
-        Most bytes a second that are read for hashes. What is not used of a second may be used in the next.
+        More names of secrets. Upper and lower case are the same, and so are - and _. A name also counts at the end of a longer one, where a word begins: \
+        sesame is found in --sesame X, OPEN_SESAME=X and "open-sesame": "X".
         """)
-    package let attributionHashMax = Key(
-        "attribution.hash_max", .bytes((64 << 10)...(64 << 30)), default: 256 << 20,
+    package let redactionKeep = Key(
+        "redaction.keep", .secretNames(), default: [],
         """
-        Largest file that is hashed.
+        Whole names of options and variables that hold no secret, though they look like it; they go before all other names. Of a name with dots the part \
+        behind the last one will do.
         """)
-    package let attributionPackages = Key(
-        "attribution.packages", .word(), default: PackageLookup.host,
+    package let redactionPatterns = Key(
+        "redaction.patterns", .secretPatterns(), default: [],
         """
-        host: the package that owns an executable, by the host's dpkg and rpm databases, and for executables of the host only. rpm's is read by running \
-        rpm each time that it has changed. none: no packages.
-        """)
-    package let attributionVmms = Key(
-        "attribution.vmms", .paths(), default: [],
-        """
-        Executables of virtual machine monitors beside those where packages put QEMU, Firecracker (and its jailer) and Cloud Hypervisor. A process is a \
-        virtual machine by the inode of what it executes, so a copy elsewhere is none unless it is named here. firecracker..., jailer... and \
-        cloud-hypervisor... are taken for those by their names, all others for QEMU.
+        Regular expressions (PCRE2, over bytes) for secrets of another form, as {literal: TEXT, regex: EXPRESSION}. Each is tried on the arguments, one by \
+        one, in which its literal occurs (upper and lower case the same, - and _ too); what its first group matches is masked, or all of its match if it has no group. \
+        An expression that takes too many steps has the whole argument masked, which is told once as degraded.
         """)
 
     // MARK: limits

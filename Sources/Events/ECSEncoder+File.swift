@@ -49,7 +49,7 @@ extension ECSEncoder {
         written(view, action, &cursor)
         changed(view, action, &cursor)
         if action == .mount || action == .umount { mounted(view, action, &cursor) }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }

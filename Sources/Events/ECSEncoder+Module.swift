@@ -57,7 +57,7 @@ extension ECSEncoder {
             }
             if cursor.position == open { cursor = empty } else { cursor.closeObject() }
         }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }

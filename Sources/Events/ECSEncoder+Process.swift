@@ -41,7 +41,7 @@ extension ECSEncoder {
             Self.write(flags, &cursor)
             cursor.put("}")
         }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }
@@ -173,7 +173,7 @@ extension ECSEncoder {
         case HV_NAMESPACE_SETNS: cursor.put("\"call\":\"setns\"}")
         default: cursor.closeObject()
         }
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }
@@ -194,7 +194,7 @@ extension ECSEncoder {
             cursor.put("}")
         }
         cursor.put("}")
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }
@@ -224,7 +224,7 @@ extension ECSEncoder {
             cursor.boolean(view.dumpedCore)
         }
         cursor.put("}")
-        finish(&cursor)
+        finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
     }

@@ -182,9 +182,13 @@ public struct ECSEncoder: ~Copyable {
         if actor.taskFlags & TaskFlags.known != 0 { TaskFlags.write(actor.taskFlags, &cursor) }
     }
 
-    /// `hypervigil.raw` where there is something, and the end of the line.
+    /// `hypervigil.redacted` and `hypervigil.raw` where there is something, and the end of the line.
     @inline(__always)
-    func finish(_ cursor: inout Cursor) {
+    func finish(redacted: UInt32 = 0, _ cursor: inout Cursor) {
+        if redacted > 0 {
+            cursor.put(",\"redacted\":")
+            cursor.number(redacted)
+        }
         if !raw.isEmpty { raw.write(&cursor) }
         cursor.put("}}\n")
     }

@@ -64,9 +64,12 @@ struct EventOutput: ~Copyable {
     }
 
     /// A record of another kind, which is shown.
+    ///
+    /// - Parameter redacted: values that were masked in it.
     @inline(__always)
-    mutating func emit(_ record: RawSpan) {
+    mutating func emit(_ record: RawSpan, redacted: UInt32) {
         var known = Resolution()
+        known.redacted = redacted
         known.actor = facts(of: record)
         if waits(known) { hold(record, known) } else { write(record, known) }
     }

@@ -4,6 +4,7 @@ internal import Events
 internal import Glibc
 internal import KernelABI
 internal import Probes
+internal import Redaction
 internal import Rings
 
 /// From the rings to the sink: one consumer, one thread.
@@ -29,6 +30,7 @@ final class Pipeline {
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
     private var saidProblems: Set<String> = []
+    private var saidPatterns: UInt64 = 0
 
     /// Of each ring, before what came out of it is written.
     private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
@@ -40,7 +42,7 @@ final class Pipeline {
     private static let accountsEvery: UInt64 = 100_000_000
     private static let idleAccountsEvery: UInt64 = 1_000_000_000
 
-    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, _ settings: Settings) throws(ProbeError) {
+    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, redactor: Redactor?, _ settings: Settings) throws(ProbeError) {
         self.probes = probes
         self.watch = watch
         window = settings.consumerOrderWindow.nanoseconds
@@ -58,7 +60,8 @@ final class Pipeline {
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow),
             output: EventOutput(
                 sink: sink, watch: watch, attributor: probes.demand.attribution ? Attributor(settings) : nil, shown: shown,
-                wait: settings.attributionWait.nanoseconds))
+                wait: settings.attributionWait.nanoseconds),
+            redactor: redactor)
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
         saidProblems = Set(watch?.problems.map(\.path) ?? [])
@@ -87,6 +90,7 @@ final class Pipeline {
         handler.output.release(all: flush || drain.isPressed)
         keepAccounts(force: flush)
         keepWatch()
+        tellPatterns()
         self.flush()
         return (records, handler.output.isHolding || (0..<drain.ringCount).contains { drain.fill(ring: $0) > 0 }, more)
     }
@@ -118,8 +122,12 @@ final class Pipeline {
     /// - Parameter records: of the processes that were there before the programs, one behind the other.
     func takeOver(_ records: [UInt8]) {
         handler.output.attributor?.fill(
-            records.span.bytes, arguments: { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit) },
-            parent: { [limit = argumentsLimit] in RunningProcesses.process($0, $1, limit: limit) })
+            records.span.bytes, arguments: { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit).map { handler.masked($0) } },
+            parent: { [limit = argumentsLimit] in
+                var found = RunningProcesses.process($0, $1, limit: limit)
+                if let arguments = found?.arguments { found?.arguments = handler.masked(arguments) }
+                return found
+            })
     }
 
     func say(_ detail: MonitorEvent.Detail) {
@@ -198,6 +206,20 @@ final class Pipeline {
         for change in watch.takeChanges() { say(.degraded(subject: String(decoding: change.path, as: UTF8.self), reason: change.text)) }
         for problem in watch.problems where saidProblems.count < 256 && saidProblems.insert(problem.path).inserted {
             say(.degraded(subject: problem.path, reason: "not watched: \(problem.reason)"))
+        }
+    }
+
+    /// Says once of each pattern that it takes too long.
+    private func tellPatterns() {
+        let new = handler.scratch.takeUnsettled() & ~saidPatterns
+        guard new != 0 else { return }
+        saidPatterns |= new
+        for index in 0..<64 where new & 1 << UInt64(index) != 0 {
+            let which = index < 63 ? "\(index + 1)" : "\(index + 1) or a later one"
+            say(
+                .degraded(
+                    subject: "redaction.patterns",
+                    reason: "pattern \(which) took too many steps or too much memory; the arguments that it could not settle are masked whole"))
         }
     }
 

@@ -1,6 +1,7 @@
 internal import Events
 internal import KernelABI
 internal import Probes
+internal import Redaction
 internal import Rings
 
 /// What a record goes through between its ring and the sink.
@@ -11,6 +12,8 @@ struct RecordHandler: ~Copyable {
     var losses: LossTracker
     var joiner = Joiner()
     var output: EventOutput
+    private let redactor: Redactor?
+    var scratch: RedactionScratch
     /// Events that were told as lost and came after all.
     var recovered: UInt64 = 0
     var malformed: UInt64 = 0
@@ -19,9 +22,11 @@ struct RecordHandler: ~Copyable {
         didSet { output.begin(at: now) }
     }
 
-    init(losses: LossTracker, output: consuming EventOutput) {
+    init(losses: LossTracker, output: consuming EventOutput, redactor: Redactor?) {
         self.losses = losses
         self.output = output
+        self.redactor = redactor
+        scratch = RedactionScratch(redactor)
     }
 
     /// - Parameter canary: whose events are taken out.
@@ -45,11 +50,33 @@ struct RecordHandler: ~Copyable {
             guard let result = ResultView(record) else { return }
             joiner.complete(result) { output.emit(held: $0, $1) }
         default:
-            let kind = UInt32(header.kind)
-            output.observe(record, kind: kind)
-            if let canary, canary.takes(record) { return }
-            if output.shows(kind) { output.emit(record) }
+            // Secrets are masked before anything else looks at it.
+            let masked = redactor?.redact(record, into: &scratch) ?? 0
+            if masked == 0 {
+                Self.handle(record, UInt32(header.kind), &output, canary)
+            } else {
+                Self.handle(masked: scratch, UInt32(header.kind), &output, canary, redacted: masked)
+            }
         }
+    }
+
+    private static func handle(
+        masked scratch: borrowing RedactionScratch, _ kind: UInt32, _ output: inout EventOutput, _ canary: Canary?, redacted: UInt32
+    ) {
+        handle(scratch.bytes, kind, &output, canary, redacted: redacted)
+    }
+
+    @inline(__always)
+    private static func handle(_ record: RawSpan, _ kind: UInt32, _ output: inout EventOutput, _ canary: Canary?, redacted: UInt32 = 0) {
+        output.observe(record, kind: kind)
+        if let canary, canary.takes(record) { return }
+        if output.shows(kind) { output.emit(record, redacted: redacted) }
+    }
+
+    /// Arguments without their secrets, each ended by a NUL.
+    mutating func masked(_ arguments: [UInt8]) -> [UInt8] {
+        guard let redactor, redactor.redact(arguments: arguments.span.bytes, into: &scratch) > 0 else { return arguments }
+        return scratch.bytes.withUnsafeBytes { Array($0) }
     }
 
     /// What has waited for its result since before `time` is told without it.

@@ -2,6 +2,7 @@ internal import Configuration
 internal import Events
 internal import Glibc
 internal import Probes
+internal import Redaction
 
 /// The programs in the kernel, the watch set and the pipeline, up and proven by the canary.
 final class Session {
@@ -28,8 +29,14 @@ final class Session {
         watch = WatchSet(probes, settings.watchItems)
         watch?.resolve()
         if let watch { probes.attend(types: watch.fileSystems.map(\.type), layers: watch.holdsLayers) }
+        let redactor: Redactor?
+        do throws(ConfigurationError) {
+            redactor = try Redactor.configured(settings)
+        } catch {
+            throw .nothing("\(error)")
+        }
         pipeline = try Pipeline(
-            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output), settings)
+            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output), redactor: redactor, settings)
         pipeline.takeOverProcesses()
         canary = Canary(probes.reports)
         pipeline.say(.start(message: Watch.banner(probes)))

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Configuration
 import Glibc
+import Monitor
+import Redaction
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +16,13 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var options: SettingOptions
 
         func run() throws {
-            let failures = Settings.check(file: options.config, overrides: options.overrides).errors.map { Failure($0) }
+            let (settings, errors) = Settings.check(file: options.config, overrides: options.overrides)
+            var failures = errors.map { Failure($0) }
+            do throws(ConfigurationError) {
+                _ = try Redactor.configured(settings)
+            } catch {
+                failures.append(Failure(error))
+            }
             guard let first = failures.first else { return }
             failures.forEach { Output.complain($0.line) }
             throw ExitCode(first.code)

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Configuration
 import Glibc
+import Monitor
+import Redaction
 
 /// The options that say which configuration is in force.
 struct SettingOptions: ParsableArguments {
@@ -35,7 +37,10 @@ struct SettingOptions: ParsableArguments {
     }
 
     func load() throws(ConfigurationError) -> Settings {
-        try Settings.load(file: config, overrides: overrides)
+        let settings = try Settings.load(file: config, overrides: overrides)
+        // Whether expressions are such is not known before they are compiled.
+        _ = try Redactor.configured(settings)
+        return settings
     }
 }
 

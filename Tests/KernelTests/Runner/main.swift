@@ -20,6 +20,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("limits", runLimits),
     ("matrix", runMatrix),
     ("module", runModule),
+    ("redact", runRedact),
     ("ring", runRing),
     ("tenants", runTenants),
 ]
