@@ -1,4 +1,5 @@
 internal import Events
+internal import Filters
 internal import Glibc
 internal import KernelABI
 internal import Probes
@@ -35,7 +36,9 @@ final class Pipeline {
     private static let accountsEvery: UInt64 = 100_000_000
     private static let idleAccountsEvery: UInt64 = 1_000_000_000
 
-    init(probes: Probes, watch: WatchSet?, sink: consuming EventSink, window: UInt64, reorderWindow: UInt64) throws(ProbeError) {
+    init(
+        probes: Probes, watch: WatchSet?, sink: consuming EventSink, filter: consuming Filter?, window: UInt64, reorderWindow: UInt64
+    ) throws(ProbeError) {
         self.probes = probes
         self.watch = watch
         self.window = window
@@ -49,7 +52,7 @@ final class Pipeline {
         throttles = ThrottleTracker(attached: attached)
         handler = RecordHandler(
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow), sink: sink,
-            watch: watch)
+            watch: watch, filter: filter)
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
         saidProblems = Set(watch?.problems.map(\.path) ?? [])
@@ -114,6 +117,9 @@ final class Pipeline {
     var failure: Int32? { handler.output.sink.failure }
 
     var events: UInt64 { handler.output.events }
+
+    /// What the filter left out, where there is one.
+    var filtered: UInt64? { handler.output.filtered }
 
     /// What was told as lost, without what came after all.
     var lost: UInt64 { toldLost - min(toldLost, handler.recovered) }

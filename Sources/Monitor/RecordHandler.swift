@@ -1,4 +1,5 @@
 internal import Events
+internal import Filters
 internal import KernelABI
 internal import Probes
 internal import Rings
@@ -17,9 +18,9 @@ struct RecordHandler: ~Copyable {
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
     var now: UInt64 = 0
 
-    init(losses: LossTracker, sink: consuming EventSink, watch: WatchSet?) {
+    init(losses: LossTracker, sink: consuming EventSink, watch: WatchSet?, filter: consuming Filter?) {
         self.losses = losses
-        output = EventOutput(sink: sink, watch: watch)
+        output = EventOutput(sink: sink, watch: watch, filter: filter)
     }
 
     /// - Parameter canary: whose events are taken out.
@@ -56,16 +57,23 @@ struct RecordHandler: ~Copyable {
     }
 }
 
-/// Events on their way out: host paths, then the sink.
+/// Events on their way out: host paths, the filter, then the sink.
 struct EventOutput: ~Copyable {
     var sink: EventSink
     private var resolver: PathResolver
     private let watch: WatchSet?
+    private let filter: Filter?
     private(set) var events: UInt64 = 0
+    /// Events that the filter left out.
+    private var filteredEvents: UInt64 = 0
 
-    init(sink: consuming EventSink, watch: WatchSet?) {
+    /// The same; nil without a filter.
+    var filtered: UInt64? { filter == nil ? nil : filteredEvents }
+
+    init(sink: consuming EventSink, watch: WatchSet?, filter: consuming Filter?) {
         self.sink = sink
         self.watch = watch
+        self.filter = filter
         resolver = PathResolver()
     }
 
@@ -79,7 +87,14 @@ struct EventOutput: ~Copyable {
     @inline(__always)
     mutating func emit(_ view: borrowing FileView, _ known: borrowing Resolution) {
         guard let watch else { return }
-        _ = resolver.resolve(view, known, watch) { if sink.write(view, $0) { events += 1 } }
+        // Also of what is filtered the watch set has to hear.
+        _ = resolver.resolve(view, known, watch) { resolution in
+            if let passes = filter?.passes(view, resolution), !passes {
+                filteredEvents += 1
+            } else if sink.write(view, resolution) {
+                events += 1
+            }
+        }
     }
 
     /// The same of an attempt that was held: a file record.
@@ -90,7 +105,15 @@ struct EventOutput: ~Copyable {
     /// A record of another kind.
     mutating func emit(_ record: RawSpan) {
         if let view = ModuleView(record) {
-            resolver.resolve(view) { if sink.write(record, $0) { events += 1 } }
+            resolver.resolve(view) { resolution in
+                if let passes = filter?.passes(record: record, resolution), !passes {
+                    filteredEvents += 1
+                } else if sink.write(record, resolution) {
+                    events += 1
+                }
+            }
+        } else if let passes = filter?.passes(record: record, Resolution()), !passes {
+            filteredEvents += 1
         } else if sink.write(record, Resolution()) {
             events += 1
         }

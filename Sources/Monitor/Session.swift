@@ -1,5 +1,7 @@
 internal import Configuration
 internal import Events
+internal import FilterLanguage
+internal import Filters
 internal import Glibc
 internal import Probes
 
@@ -29,7 +31,7 @@ final class Session {
         watch?.resolve()
         if let watch { probes.attend(types: watch.fileSystems.map(\.type), layers: watch.holdsLayers) }
         pipeline = try Pipeline(
-            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output),
+            probes: probes, watch: watch, sink: EventSink(format: format, host: host, descriptor: output), filter: settings.eventsFilter.map { Filter($0) },
             window: settings.consumerOrderWindow.nanoseconds, reorderWindow: settings.consumerReorderWindow.nanoseconds)
         canary = Canary(probes.reports)
         pipeline.say(.start(message: Watch.banner(probes)))

@@ -16,7 +16,7 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             let failures = Settings.check(file: options.config, overrides: options.overrides).errors.map { Failure($0) }
             guard let first = failures.first else { return }
-            failures.forEach { Output.complain($0.line) }
+            failures.forEach { Output.complain($0) }
             throw ExitCode(first.code)
         }
     }
