@@ -17,6 +17,7 @@ let package = Package(
         // For the nested package Benchmarks.
         .library(name: "Rings", targets: ["Rings"]),
         .library(name: "Events", targets: ["Events"]),
+        .library(name: "Filters", targets: ["Filters"]),
         .library(name: "KernelABI", targets: ["KernelABI"]),
     ],
     dependencies: [
@@ -43,14 +44,14 @@ let package = Package(
             dependencies: ["Monitor", "Probes", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(name: "KernelABITests", dependencies: ["KernelABI", "Rings"], swiftSettings: strict),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: strict),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "FilterLanguage"], swiftSettings: strict),
         .testTarget(name: "RingsTests", dependencies: ["Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "EventsTests", dependencies: ["Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(
             name: "hypervigilTests",
-            dependencies: ["hypervigil", "Configuration", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["hypervigil", "Configuration", "FilterLanguage", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Events", "Rings", "KernelABI"], swiftSettings: strict),
+        .testTarget(name: "MonitorTests", dependencies: ["Monitor", "Configuration", "Probes", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "AttributionTests", dependencies: ["Attribution", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "FiltersTests", dependencies: ["Filters", "FilterLanguage", "Events", "Rings", "KernelABI"], swiftSettings: strict),
         .testTarget(name: "RedactionTests", dependencies: ["Redaction", "Rings", "KernelABI"], swiftSettings: strict),

@@ -1,4 +1,6 @@
+import Events
 import FilterLanguage
+import Rings
 import Testing
 
 @testable import Filters
