@@ -27,7 +27,7 @@ extension Field {
         add(.script, "exec of a script")
         for field in ForkField.allCases { add(field.rawValue, .forker(field), "fork") }
         for field in ExitField.allCases { add(field.rawValue, .exit(field), "exit") }
-        for field in FileField.allCases { add(field.rawValue, .file(field), field.isOfModules ? "files, module-load from a file" : "files") }
+        for field in FileField.allCases { add(field.rawValue, .file(field), field.carriers) }
         add(.file, "files, module-load from a file")
         add(.target, "rename over another")
         for field in ModuleField.allCases { add(field.rawValue, .module(field), "modules") }
@@ -70,6 +70,8 @@ extension Field {
         case .facts(let field):
             switch field {
             case .args, .ancestorNames, .ancestorExecutables: .strings
+            case .namesClaimed, .unpackaged: .boolean
+            case .innerUser, .innerGroup: .identifier
             default: .string
             }
         case .exec(let field):
@@ -130,11 +132,11 @@ extension Field {
 }
 
 extension FileField {
-    /// Whether the load of a module from a file has it too.
-    var isOfModules: Bool {
+    var carriers: String {
         switch self {
-        case .path, .directory, .name, .fileExtension, .pathFlags, .actorPath, .innerPath: true
-        default: false
+        case .path, .directory, .name, .fileExtension, .actorPath, .innerPath: "files, module-load from a file"
+        case .pathFlags: "files, module-load from a file, exec"
+        default: "files"
         }
     }
 }

@@ -20,10 +20,33 @@ extension Evaluation {
         case .savedUserName: holdsSome(test, facts.pointee.savedUserName)
         case .loginUserName: holdsSome(test, facts.pointee.loginUserName)
         case .groupName: holdsSome(test, facts.pointee.groupName)
+        case .sessionRemote: holdsSome(test, facts.pointee.sessionRemote)
+        case .sessionTerminal: holdsSome(test, facts.pointee.sessionTerminal)
+        case .hashFailure: holdsSome(test, facts.pointee.hashFailure)
         case .packageName: holdsSome(test, facts.pointee.packageName)
         case .packageVersion: holdsSome(test, facts.pointee.packageVersion)
         case .tenantKind, .tenantName, .tenantID, .tenantEngine, .tenantRole, .containerID, .containerName, .containerImage, .containerRuntime:
             tenant(field, test, facts)
+        case .namesClaimed, .innerUser, .innerGroup, .unpackaged: false
+        }
+    }
+
+    @inline(never)
+    static func number(_ field: FactField, _ facts: UnsafePointer<ActorFacts>?) -> UInt64? {
+        switch field {
+        case .innerUser: facts?.pointee.innerUser.map { UInt64($0) }
+        case .innerGroup: facts?.pointee.innerGroup.map { UInt64($0) }
+        default: nil
+        }
+    }
+
+    /// True or absent.
+    @inline(never)
+    static func boolean(_ field: FactField, _ facts: UnsafePointer<ActorFacts>?) -> Bool? {
+        switch field {
+        case .namesClaimed: facts?.pointee.namesAreClaimed == true ? true : nil
+        case .unpackaged: facts?.pointee.unpackaged == true ? true : nil
+        default: nil
         }
     }
 

@@ -22,7 +22,7 @@ struct Evaluation: ~Copyable {
         switch field.type {
         case .string, .strings: text(field, .anything, record, resolution)
         case .number, .identifier: number(field, record, resolution) != nil
-        case .boolean: boolean(field, record) != nil
+        case .boolean: boolean(field, record, resolution) != nil
         }
     }
 
@@ -46,13 +46,18 @@ struct Evaluation: ~Copyable {
         switch field {
         case .event: UInt64(record.severity(record.outcome(resolution)))
         case .actor(let field): number(field, record.actor)
+        case .facts(let field): Self.number(field, resolution.actor)
         default: record.number(of: field, resolution)
         }
     }
 
     @inline(__always)
-    func boolean<Record: FilteredRecord & ~Escapable>(_ field: Field, _ record: borrowing Record) -> Bool? {
-        if case .actor = field { record.actor.terminal != 0 } else { record.boolean(of: field) }
+    func boolean<Record: FilteredRecord & ~Escapable>(_ field: Field, _ record: borrowing Record, _ resolution: borrowing Resolution) -> Bool? {
+        switch field {
+        case .actor: record.actor.terminal != 0
+        case .facts(let field): Self.boolean(field, resolution.actor)
+        default: record.boolean(of: field)
+        }
     }
 
     // MARK: Tests

@@ -54,7 +54,7 @@ public struct Filter: ~Copyable {
             switch program.instructions[Int(next)].operation {
             case .action(let actions): holds = actions.contains(record.actionSet)
             case .exists(let field): holds = evaluation.has(field, record, resolution)
-            case .boolean(let field, let value): holds = evaluation.boolean(field, record) == value
+            case .boolean(let field, let value): holds = evaluation.boolean(field, record, resolution) == value
             case .number(let field, let order, let value):
                 holds = evaluation.number(field, record, resolution).map { order.holds($0, value) } ?? false
             case .numbers(let field, let range):

@@ -9,7 +9,7 @@ import Testing
 struct GrammarTests {
     @Test(arguments: [
         ("process.pid == 1", "pid equal 1"),
-        ("process.pid==1and process.pid!=2", "(pid equal 1 and not pid equal 2)"),
+        ("process.pid==1 and process.pid!=2", "(pid equal 1 and not pid equal 2)"),
         // and binds tighter than or, not tighter than both.
         ("process.pid == 1 or process.pid == 2 and process.pid == 3", "(pid equal 1 or (pid equal 2 and pid equal 3))"),
         ("process.pid == 1 and process.pid == 2 or process.pid == 3", "((pid equal 1 and pid equal 2) or pid equal 3)"),
@@ -127,7 +127,7 @@ struct GrammarTests {
         ("process.name == \"😀\" and x == 1", "process.name == \"😀\" and x == 1", 25, 1),
         ("\tx == 1", "\\tx == 1", 2, 1),
         ("process.pid == 1 and\n x == 1", "process.pid == 1 and\\n x == 1", 23, 1),
-        ("process.name == \"\u{1b}[2J\" and x == 1", "process.name == \"\\x1B[2J\" and x == 1", 29, 1),
+        ("process.name == \"\u{1b}[2J\" and x == 1", "process.name == \"\\x1B[2J\" and x == 1", 30, 1),
         ("process.name == \"\u{202e}\" and x == 1", "process.name == \"\\u202E\" and x == 1", 29, 1),
         ("event.action == \"日\" and process.pid == 1", "event.action == \"日\" and process.pid == 1", 16, 4),
     ])

@@ -87,7 +87,7 @@ struct RandomRecords {
         let (object, size, waits) = (object(), small(), small())
         let hint = somePath()
         let taints: UInt64 = generator.pick([0, 1 << 12, 1 << 13 | 1, 1 << 40, .max])
-        return Records.module(
+        var record = Records.module(
             action, name: some(), arguments: some(), file: somePath(), inner: somePath(), hint: hint, source: source, flags: flags(15), taints: taints,
             error: error(), actor: actor()
         ) {
@@ -95,6 +95,10 @@ struct RandomRecords {
             if size & 1 == 0 { $0.args_size = size }
             $0.wait = waits & 1
         }
+        if generator.chance(1, in: 3), let slots = MemoryLayout<hv_module>.offset(of: \.strings) {
+            record[slots + Int(HV_MODULE_ARGS.rawValue) * 4 + 2] = UInt8(HV_STRING_FAULT)
+        }
+        return record
     }
 
     private mutating func file() -> [UInt8] {
