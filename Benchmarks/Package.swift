@@ -17,6 +17,7 @@ let package = Package(
                 "CThroughput",
                 .product(name: "Rings", package: "hypervigil"),
                 .product(name: "Events", package: "hypervigil"),
+                .product(name: "Filters", package: "hypervigil"),
                 .product(name: "KernelABI", package: "hypervigil"),
             ],
             swiftSettings: [

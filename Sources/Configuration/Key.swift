@@ -40,7 +40,7 @@ extension Key: AnyKey {
             let value = try type.parse(tree)
             return (value, type.render(value))
         } catch {
-            throw Complaint(error.position, "\(name): \(error.message)", hint: error.hint)
+            throw Complaint(error.position, "\(name): \(error.message)", hint: error.hint, excerpt: error.excerpt)
         }
     }
 }

@@ -1,3 +1,5 @@
+package import FilterLanguage
+
 /// The one table of all keys. A property here is all that a key needs: files, the command line, `config show`, the reference documentation and
 /// `Settings` (where it is a property of the same name) take it from here.
 package struct Keys: Sendable {
@@ -27,6 +29,15 @@ package struct Keys: Sendable {
         """
         Which failed execs become events: none; known, all but those that failed with ENOENT, which every search of PATH makes once for each folder \
         without the program; all.
+        """)
+
+    // MARK: events
+
+    package let eventsFilter = Key(
+        "events.filter", .filter(), default: nil,
+        """
+        Only events that this condition holds for are told, as in process.name == "sshd" and not file.path startswith "/var/log"; the language is in \
+        docs/filters.md. What it leaves out is counted, and is not lost. Empty: all.
         """)
 
     // MARK: files

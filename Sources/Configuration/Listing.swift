@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 extension Settings {
     /// All of the settings as a configuration file: every key with its documentation, its type, its default and where its value came from. Reading
     /// it gives the same settings.
@@ -47,8 +49,8 @@ package func configurationReference() -> String {
         it in the order of their names. Every key has a default: an empty file, or none, is a good configuration. A later file sets a key anew, whole
         lists included, and the command line goes before all files.
 
-        `hypervigil config check` reads it all and says what is wrong, each error on a line with file, line and column; `hypervigil config show`
-        prints every key with its value and where that came from. An unknown key, a wrong type or a bad value is an error (exit code 78).
+        `hypervigil config check` reads it all and says what is wrong, each error on a line with file, line and column (below that of a filter, two more
+        lines show the place in it); `hypervigil config show` prints every key with its value and where that came from. An unknown key, a wrong type or a bad value is an error (exit code 78).
 
         - A duration is a whole number with a unit: `us`, `ms`, `s`, `m`, `h`, `d`, as in `30s`.
         - A size is a whole number of bytes, or one with `KiB`, `MiB` or `GiB`, as in `8MiB`.

@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 extension Settings {
     package static let defaultFile = "/etc/hypervigil/hypervigil.yaml"
 
@@ -72,7 +74,8 @@ struct Loader {
         do throws(Complaint) {
             try settings.set(override.key, to: override.tree, from: .option(override.option))
         } catch {
-            errors.append(ConfigurationError(place: .option(override.option), message: error.message, hint: error.hint))
+            errors.append(
+                ConfigurationError(place: .option(override.option), message: error.message, hint: error.hint, excerpt: error.excerpt))
         }
     }
 
@@ -124,7 +127,7 @@ struct Loader {
         errors.append(
             ConfigurationError(
                 place: .position(file: file, line: complaint.position.line, column: complaint.position.column), message: complaint.message,
-                hint: complaint.hint))
+                hint: complaint.hint, excerpt: complaint.excerpt))
     }
 
     private mutating func fail(_ place: ConfigurationError.Place, _ failure: Files.Failure) {

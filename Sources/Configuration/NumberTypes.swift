@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 // Numbers, durations and sizes are read from their text, not by YAML's rules, under which 010 is 8, 1_000 is 1000 and 1:30 is 90.
 
 /// A whole number in decimal that stands at the start of a value, and what follows it.

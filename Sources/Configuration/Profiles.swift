@@ -1,3 +1,4 @@
+internal import FilterLanguage
 import Glibc
 
 /// A built-in list of what to watch for one mechanism.

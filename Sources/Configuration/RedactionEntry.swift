@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 /// An entry of redaction.patterns. Whether the expression is one is for PCRE2 to say, which this module does not know.
 package struct RedactionPattern: Sendable {
     package let literal: String

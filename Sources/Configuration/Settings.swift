@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 /// The configuration in force: a value for every key, and where it came from. A key of the table `Keys` is a property of the same name here:
 /// `settings.filesReportEvery` is a `Duration`.
 @dynamicMemberLookup

@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 /// What a key takes: how a value is read and checked, how it is written, and how the reference describes it.
 struct ValueType<Value: Sendable>: Sendable {
     let description: String

@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 /// What can happen to a file, in the words of events, in the order of `enum hv_file_action` (bpf/record.h).
 package enum FileAction: String, CaseIterable, Sendable {
     case create, write, rename, delete, truncate, link, symlink, mkdir, rmdir, mknod, chmod, chown, utimes, setxattr, removexattr, setflags

@@ -1,3 +1,4 @@
+internal import FilterLanguage
 import Yams
 
 /// Reads one YAML document. The only file that knows Yams.

@@ -1,3 +1,5 @@
+internal import FilterLanguage
+
 /// A value as YAML has it; reading it gives the same value again.
 enum YAMLText: Equatable, Sendable {
     case scalar(String)

@@ -1,20 +1,20 @@
 /// Where the next byte goes. It checks no bounds: `ByteWriter.reserve` has made room for the worst case.
 ///
 /// The operations are inlined and constants are `StaticString`, so that a literal becomes a few stores.
-struct Cursor {
+package struct Cursor {
     /// Bytes that may be written behind the end, because words are stored whole.
     static let slack = 32
 
-    var position: UnsafeMutableRawPointer
+    package var position: UnsafeMutableRawPointer
 
-    @inline(__always) init(_ position: UnsafeMutableRawPointer) { self.position = position }
+    @inline(__always) package init(_ position: UnsafeMutableRawPointer) { self.position = position }
 
-    @inline(__always) mutating func put(_ byte: UInt8) {
+    @inline(__always) package mutating func put(_ byte: UInt8) {
         position.storeBytes(of: byte, as: UInt8.self)
         position += 1
     }
 
-    @inline(__always) mutating func put(_ text: StaticString) { copy(text.utf8Start, text.utf8CodeUnitCount) }
+    @inline(__always) package mutating func put(_ text: StaticString) { copy(text.utf8Start, text.utf8CodeUnitCount) }
 
     @inline(__always) mutating func copy(_ from: UnsafeRawPointer, _ count: Int) {
         position.copyMemory(from: from, byteCount: count)
@@ -27,7 +27,7 @@ struct Cursor {
 
     /// In decimal.
     @inline(__always) mutating func number(_ value: UInt64) { position = Decimal.write(value, to: position) }
-    @inline(__always) mutating func number(_ value: UInt32) { position = Decimal.write(UInt64(value), to: position) }
+    @inline(__always) package mutating func number(_ value: UInt32) { position = Decimal.write(UInt64(value), to: position) }
     @inline(__always) mutating func number(_ value: UInt16) { position = Decimal.write(UInt64(value), to: position) }
 
     /// The same, for what mostly has one digit or two.
@@ -63,7 +63,7 @@ struct Cursor {
     @inline(__always) mutating func boolean(_ value: Bool) { if value { put("true") } else { put("false") } }
 
     /// `width` hexadecimal digits, lower case.
-    @inline(__always) mutating func hexadecimal(_ value: UInt64, width: Int) {
+    @inline(__always) package mutating func hexadecimal(_ value: UInt64, width: Int) {
         let digits: StaticString = "0123456789abcdef"
         var shift = (width - 1) * 4
         while shift >= 0 {
@@ -73,7 +73,7 @@ struct Cursor {
     }
 
     /// Four octal digits, as chmod(1) takes them.
-    @inline(__always) mutating func octal(_ value: UInt32) {
+    @inline(__always) package mutating func octal(_ value: UInt32) {
         put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 9 & 7))
         put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 6 & 7))
         put(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: value >> 3 & 7))
@@ -81,7 +81,7 @@ struct Cursor {
     }
 
     /// A device number as /proc/self/mountinfo has it, `major:minor`.
-    @inline(__always) mutating func device(_ value: UInt32) {
+    @inline(__always) package mutating func device(_ value: UInt32) {
         small(value >> 20)
         put(UInt8(ascii: ":"))
         small(value & 0xfffff)

@@ -191,13 +191,13 @@ extension ECSEncoder {
 
 /// `PF_*` that tell what kind of task it is, the same in all kernels from 5.10 (include/linux/sched.h; no header for user
 /// space has them).
-enum TaskFlags {
-    static let names: [(bit: UInt32, name: StaticString)] = [
+package enum TaskFlags {
+    package static let names: [(bit: UInt32, name: StaticString)] = [
         (0x0000_0004, "exiting"), (0x0000_0010, "io_worker"), (0x0000_0020, "workqueue_worker"), (0x0000_0040, "forked_no_exec"),
         (0x0000_0100, "used_super_privileges"), (0x0000_0200, "dumped_core"), (0x0000_0400, "killed_by_signal"),
         (0x0020_0000, "kernel_thread"),
     ]
-    static let known: UInt32 = 0x0020_0774
+    package static let known: UInt32 = 0x0020_0774
 
     /// Writes `,"flags":[...]`.
     @inline(never)

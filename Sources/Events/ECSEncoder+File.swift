@@ -1,5 +1,5 @@
 internal import Glibc
-internal import KernelABI
+package import KernelABI
 public import Rings
 
 extension ECSEncoder {
@@ -209,7 +209,7 @@ extension ECSEncoder {
 }
 
 extension Action {
-    init?(fileAction: UInt32) {
+    package init?(fileAction: UInt32) {
         switch fileAction {
         case HV_FILE_CREATE.rawValue: self = .create
         case HV_FILE_WRITE.rawValue: self = .write
@@ -238,13 +238,13 @@ extension Action {
 
 extension FileView {
     /// As the record has it, before a result is joined.
-    var recordedOutcome: Outcome {
+    package var recordedOutcome: Outcome {
         error == 0 && header.has(HV_FILE_PENDING) ? .unknown : Outcome(error: error)
     }
 
     /// The object as the act left it, as far as that is known. Of one that was to be made and is not known, the type alone.
     @inline(__always)
-    func object(after action: Action, _ outcome: Outcome, _ resolution: borrowing Resolution) -> hv_object {
+    package func object(after action: Action, _ outcome: Outcome, _ resolution: borrowing Resolution) -> hv_object {
         var object = resolution.object.inode != 0 ? resolution.object : self.object
         switch action {
         case .truncate:
@@ -267,7 +267,7 @@ extension FileView {
 extension UnsafeRawBufferPointer {
     /// The last place of a byte at or behind `from`.
     @inline(__always)
-    func lastIndex(of byte: UInt8, from: Int) -> Int? {
+    package func lastIndex(of byte: UInt8, from: Int) -> Int? {
         guard let start = baseAddress else { return nil }
         var index = count
         while index > from {
@@ -278,7 +278,7 @@ extension UnsafeRawBufferPointer {
     }
 
     @inline(__always)
-    func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+    package func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count, let mine = baseAddress, let others = other.baseAddress else { return count == other.count }
         return memcmp(mine, others, count) == 0
     }

@@ -1,6 +1,6 @@
 internal import Glibc
 internal import KernelABI
-internal import Rings
+package import Rings
 
 /// What is told of a change beyond the object and its names: `hypervigil.write`, `.change` and `.mount`.
 extension ECSEncoder {
@@ -166,7 +166,7 @@ extension ECSEncoder {
 extension FileView {
     /// `HV_VIA_*` that are told of an action.
     @inline(__always)
-    func ways(_ action: Action) -> UInt32 {
+    package func ways(_ action: Action) -> UInt32 {
         let ring = header.has(HV_FILE_IO_URING) ? UInt32(HV_VIA_IO_URING) : 0
         return switch action {
         case .write: via | ring
@@ -176,13 +176,13 @@ extension FileView {
     }
 
     /// Mknod: whether the node asked for is a device's.
-    var isDeviceNode: Bool {
+    package var isDeviceNode: Bool {
         let type = UInt32(truncatingIfNeeded: value) & UInt32(S_IFMT)
         return type == UInt32(S_IFCHR) || type == UInt32(S_IFBLK)
     }
 
     /// Mount, umount: nil for an operation that is not known.
-    var mountOperation: StaticString? {
+    package var mountOperation: StaticString? {
         if action == HV_FILE_UMOUNT.rawValue { return "umount" }
         return switch UInt32(exactly: value2) {
         case HV_MOUNT_NEW.rawValue: "mount"
@@ -196,13 +196,13 @@ extension FileView {
     }
 
     /// Mount: `MS_*`, without the magic number that old callers put into the high half (path_mount() in fs/namespace.c drops it).
-    var mountFlags: UInt64 { value & 0xffff_ffff_ffff_0000 == 0xc0ed_0000 ? value & 0xffff : value }
+    package var mountFlags: UInt64 { value & 0xffff_ffff_ffff_0000 == 0xc0ed_0000 ? value & 0xffff : value }
 }
 
 /// `hypervigil.write.via`.
-enum WriteWays {
+package enum WriteWays {
     /// By the number of their bit, `HV_VIA_*`.
-    static let names: [StaticString] = [
+    package static let names: [StaticString] = [
         "write", "mmap", "io_uring", "aio", "sendfile", "splice", "copy_file_range", "reflink", "fallocate", "truncate", "kernel", "other",
     ]
 
@@ -239,9 +239,9 @@ enum WriteWays {
 }
 
 /// Flags as words.
-enum FlagWords {
+package enum FlagWords {
     /// Calls `body` with the word of each bit, the lowest first, then with the bits that have none as one number, `0x...`.
-    static func each(
+    package static func each(
         _ bits: UInt64, _ word: @convention(c) (UInt32) -> UnsafePointer<CChar>?, _ body: (UnsafeRawBufferPointer) -> Void
     ) {
         var unnamed = bits & ~UInt64(UInt32.max)

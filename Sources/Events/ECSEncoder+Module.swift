@@ -121,7 +121,7 @@ extension ECSEncoder {
 }
 
 extension Action {
-    init?(moduleAction: UInt32) {
+    package init?(moduleAction: UInt32) {
         switch moduleAction {
         case HV_MODULE_LOAD.rawValue: self = .moduleLoad
         case HV_MODULE_UNLOAD.rawValue: self = .moduleUnload
@@ -133,21 +133,21 @@ extension Action {
 
 extension ModuleView {
     /// Unknown where the hook for results is missing, and for a request, which is over only when modprobe is.
-    var recordedOutcome: Outcome {
+    package var recordedOutcome: Outcome {
         if error == 0, header.has(HV_MODULE_RESULT_UNKNOWN) || action == HV_MODULE_REQUEST.rawValue { return .unknown }
         return Outcome(error: error)
     }
 }
 
 /// A module's taint bits by the names of include/linux/panic.h, lower case and without TAINT_.
-enum Taints {
-    static let names: [StaticString] = [
+package enum Taints {
+    package static let names: [StaticString] = [
         "proprietary_module", "forced_module", "cpu_out_of_spec", "forced_rmmod", "machine_check", "bad_page", "user", "die",
         "overridden_acpi_table", "warn", "crap", "firmware_workaround", "oot_module", "unsigned_module", "softlockup", "livepatch", "aux",
         "randstruct", "test", "fwctl",
     ]
     /// TAINT_OOT_MODULE
-    static let outOfTree: UInt64 = 1 << 12
+    package static let outOfTree: UInt64 = 1 << 12
 
     /// An array of names; a bit that has none here is `bit_<number>`.
     @inline(never)

@@ -9,11 +9,7 @@ extension ECSEncoder {
         var cursor = writer.reserve(bound(view.bytes, resolution))
         let header = view.header
         let outcome = resolution.outcome ?? Outcome(error: view.error)
-        let severity: UInt32 =
-            if outcome != .success { 20 } else if header.has(HV_EXEC_FILELESS | HV_EXEC_SCRIPT_FILELESS) { 60 } else {
-                Action.exec.severity
-            }
-        begin(header, .exec, outcome, severity: severity, ordinal: resolution.ordinal, &cursor)
+        begin(header, .exec, outcome, severity: view.severity(outcome), ordinal: resolution.ordinal, &cursor)
 
         let actor = parts(view.actor, resolution.actor)
         // A failed one leaves the caller what it ran.
@@ -227,5 +223,13 @@ extension ECSEncoder {
         finish(redacted: resolution.redacted, &cursor)
         writer.commit(cursor)
         return true
+    }
+}
+
+extension ExecView {
+    /// `event.severity`.
+    @inline(__always)
+    package func severity(_ outcome: Outcome) -> UInt32 {
+        if outcome != .success { 20 } else if header.has(HV_EXEC_FILELESS | HV_EXEC_SCRIPT_FILELESS) { 60 } else { Action.exec.severity }
     }
 }

@@ -1,8 +1,9 @@
 /// Whose machine or container an actor is in.
 extension ECSEncoder {
-    /// `,"tenant":{...}`, in `hypervigil` before its `process`; nothing for the host's own.
+    /// `,"tenant":{...}`, in `hypervigil` before its `process`; nothing where nothing is known.
     func tenant(_ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
-        guard let tenant = facts.pointee.tenant else { return }
+        guard facts.pointee.version != 0 else { return }
+        guard let tenant = facts.pointee.tenant else { return cursor.put(",\"tenant\":{\"kind\":\"host\"}") }
         tenant._withUnsafeGuaranteedRef { tenant in
             cursor.put(",\"tenant\":{\"kind\":\"")
             put(tenant.kind.rawValue, &cursor)
@@ -13,7 +14,7 @@ extension ECSEncoder {
             cursor.put("\",\"id\":\"")
             put(tenant.id, &cursor)
             member("\",\"name\":\"", tenant.name, &cursor)
-            cursor.put("\"}")
+            cursor.put(tenant.isClaimed ? "\",\"claimed\":true}" : "\"}")
         }
     }
 

@@ -197,7 +197,7 @@ public struct ECSEncoder: ~Copyable {
 /// Bytes of a view as a pointer. They lie in the record that the caller of `encode` lends for the call; no pointer is kept
 /// beyond it.
 @inline(__always)
-func borrowed(_ span: RawSpan) -> UnsafeRawBufferPointer { span.withUnsafeBytes { $0 } }
+package func borrowed(_ span: RawSpan) -> UnsafeRawBufferPointer { span.withUnsafeBytes { $0 } }
 
 extension Cursor {
     /// Ends an object or array whose members each end with a comma.

@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Names of error numbers, as errno(3) has them. The numbers are this architecture's, from the C headers.
-enum ErrnoNames {
+package enum ErrnoNames {
     private static let list: [(number: Int32, name: StaticString)] = [
         (EPERM, "EPERM"), (ENOENT, "ENOENT"), (ESRCH, "ESRCH"), (EINTR, "EINTR"), (EIO, "EIO"), (ENXIO, "ENXIO"), (E2BIG, "E2BIG"),
         (ENOEXEC, "ENOEXEC"), (EBADF, "EBADF"), (ECHILD, "ECHILD"), (EAGAIN, "EAGAIN"), (ENOMEM, "ENOMEM"), (EACCES, "EACCES"),
@@ -34,7 +34,7 @@ enum ErrnoNames {
     private static let table = byNumber(list)
 
     /// Nil for a number that errno(3) has no name for.
-    static func name(_ number: UInt32) -> StaticString? { number < UInt32(table.count) ? table[Int(number)] : nil }
+    package static func name(_ number: UInt32) -> StaticString? { number < UInt32(table.count) ? table[Int(number)] : nil }
 
     /// The name, or the number where it has none (the kernel's own, from 512 on).
     @inline(never)

@@ -5,8 +5,8 @@ public struct MonitorEvent: Sendable {
     public enum Detail: Sendable {
         /// Capture begins. `message` says what is captured and how.
         case start(message: String)
-        /// Capture ends. `message` says why.
-        case stop(message: String, events: UInt64, lost: UInt64)
+        /// Capture ends. `message` says why. `filtered`: what a filter left out; nil where there is none.
+        case stop(message: String, events: UInt64, lost: UInt64, filtered: UInt64? = nil)
         case lost(Loss)
         /// Something that was promised can't be shown: `subject` names it (a hook, a ring), `reason` says why.
         case degraded(subject: String, reason: String)
@@ -107,11 +107,15 @@ extension ECSEncoder {
         cursor.quoted(event.time)
         switch event.detail {
         case .start: break
-        case .stop(_, let events, let lost):
+        case .stop(_, let events, let lost, let filtered):
             cursor.put(",\"monitor\":{\"events\":")
             cursor.long(events)
             cursor.put(",\"lost\":")
             cursor.long(lost)
+            if let filtered {
+                cursor.put(",\"filtered\":")
+                cursor.long(filtered)
+            }
             cursor.put("}")
         case .lost(let loss): write(loss, &cursor)
         case .degraded(let subject, let reason):
@@ -168,7 +172,7 @@ extension MonitorEvent {
     /// `message`: the event in words.
     var message: String {
         switch detail {
-        case .start(let message), .stop(let message, _, _): message
+        case .start(let message), .stop(let message, _, _, _): message
         case .degraded(let subject, let reason): "\(subject): \(reason)"
         case .lost(let loss):
             "\(loss.count.map(String.init) ?? "an unknown number of") \(loss.count == 1 ? "event" : "events") lost: \(loss.reason)"

@@ -1,17 +1,19 @@
 internal import KernelABI
-internal import Rings
+package import Rings
 
 /// A path of an object with what is to be said of it.
-struct DescribedPath {
-    var bytes: UnsafeRawBufferPointer
-    var flags: PathFlags
+package struct DescribedPath {
+    package var bytes: UnsafeRawBufferPointer
+    package var flags: PathFlags
 }
 
 /// Room for two paths that are put together from a directory and a name, each of up to 64 KiB.
-struct JoinedPaths: ~Copyable {
+package struct JoinedPaths: ~Copyable {
     static let room = 2 * Int(UInt16.max) + 1
     private let file = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
     private let target = UnsafeMutableRawPointer.allocate(byteCount: room, alignment: 8)
+
+    package init() {}
 
     deinit {
         file.deallocate()
@@ -34,7 +36,7 @@ struct JoinedPaths: ~Copyable {
 extension JoinedPaths {
     /// The host's path where it is known; else the actor's, or the one inside the file system, flagged `unreachable`.
     @inline(__always)
-    func path(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+    package func path(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
         let innerFlags = view.flags(of: HV_FILE_INNER)
         if resolution.path.count > 0 { return Self.host(resolution.path, resolution.pathFlags, innerFlags) }
         return describe(
@@ -44,7 +46,7 @@ extension JoinedPaths {
 
     /// Where it went, or what a symbolic link points to, as that is written in it.
     @inline(__always)
-    func target(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
+    package func target(_ view: borrowing FileView, _ resolution: borrowing Resolution) -> DescribedPath {
         if view.action == HV_FILE_SYMLINK.rawValue { return DescribedPath(bytes: borrowed(view.text), flags: view.flags(of: HV_FILE_TEXT)) }
         let innerFlags = view.flags(of: HV_FILE_TARGET_INNER)
         if resolution.targetPath.count > 0 { return Self.host(resolution.targetPath, resolution.targetPathFlags, innerFlags) }
@@ -59,7 +61,7 @@ extension JoinedPaths {
     }
 
     @inline(__always)
-    func path(_ view: borrowing ModuleView, _ resolution: borrowing Resolution) -> DescribedPath {
+    package func path(_ view: borrowing ModuleView, _ resolution: borrowing Resolution) -> DescribedPath {
         let innerFlags = view.flags(of: HV_MODULE_FILE_INNER)
         if resolution.path.count > 0 { return Self.host(resolution.path, resolution.pathFlags, innerFlags) }
         return describe(

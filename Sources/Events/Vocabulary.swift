@@ -44,6 +44,25 @@ public enum Action: String, CaseIterable, Sendable {
     case moduleRequest = "module-request"
     case start, stop, lost, degraded
 
+    /// `event.kind`, `event.category` and `event.type`, each with one value, as the table above has them and `classification` writes them.
+    package var filed: (kind: StaticString, category: StaticString, type: StaticString) {
+        switch self {
+        case .exec, .fork: ("event", "process", "start")
+        case .exit: ("event", "process", "end")
+        case .namespaceChange: ("event", "process", "change")
+        case .create, .link, .symlink, .mkdir, .mknod: ("event", "file", "creation")
+        case .write, .rename, .truncate, .chmod, .chown, .utimes, .setxattr, .removexattr, .setflags, .mmapWrite, .mount, .umount:
+            ("event", "file", "change")
+        case .delete, .rmdir: ("event", "file", "deletion")
+        case .kernelParameter: ("event", "driver", "change")
+        case .moduleLoad: ("event", "driver", "start")
+        case .moduleUnload: ("event", "driver", "end")
+        case .moduleRequest: ("event", "driver", "info")
+        case .start, .stop, .lost: ("event", "host", "info")
+        case .degraded: ("state", "host", "info")
+        }
+    }
+
     /// The members of `event` that follow from the action alone.
     var classification: StaticString {
         switch self {
@@ -82,7 +101,7 @@ public enum Action: String, CaseIterable, Sendable {
     }
 
     /// The action's name as text.
-    var name: StaticString {
+    package var name: StaticString {
         switch self {
         case .exec: "exec"
         case .fork: "fork"
@@ -119,7 +138,7 @@ public enum Action: String, CaseIterable, Sendable {
     }
 
     /// `event.severity` where nothing in the event raises it.
-    var severity: UInt32 {
+    package var severity: UInt32 {
         switch self {
         case .exec, .fork, .exit, .create, .write, .truncate, .rename, .delete, .link, .symlink, .mkdir, .rmdir, .mknod, .chmod, .chown, .utimes,
             .setxattr, .removexattr, .setflags, .mmapWrite, .start:

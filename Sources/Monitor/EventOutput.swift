@@ -1,10 +1,11 @@
 internal import Attribution
 internal import Events
+internal import Filters
 internal import KernelABI
 internal import Probes
 internal import Rings
 
-/// Events on their way out: what is known of their actors, host paths, then the sink.
+/// Events on their way out: what is known of their actors, host paths, the filter, then the sink.
 struct EventOutput: ~Copyable {
     var sink: EventSink
     var attributor: Attributor?
@@ -18,8 +19,17 @@ struct EventOutput: ~Copyable {
     /// CLOCK_BOOTTIME at the beginning of the drain, ns.
     private var now: UInt64 = 0
     private(set) var events: UInt64 = 0
+    private let filter: Filter?
+    /// Events that the filter left out.
+    private var filteredEvents: UInt64 = 0
 
-    init(sink: consuming EventSink, watch: WatchSet?, attributor: consuming Attributor?, shown: RecordKinds, wait: UInt64) {
+    /// The same; nil without a filter.
+    var filtered: UInt64? { filter == nil ? nil : filteredEvents }
+
+    init(
+        sink: consuming EventSink, watch: WatchSet?, attributor: consuming Attributor?, shown: RecordKinds, wait: UInt64, filter: consuming Filter?
+    ) {
+        self.filter = filter
         self.sink = sink
         self.watch = watch
         self.attributor = attributor
@@ -89,7 +99,14 @@ struct EventOutput: ~Copyable {
     @inline(__always)
     private mutating func write(_ view: borrowing FileView, _ known: borrowing Resolution) {
         guard let watch else { return }
-        _ = resolver.resolve(view, known, watch) { if sink.write(view, $0) { events += 1 } }
+        // Also of what is filtered the watch set has to hear.
+        _ = resolver.resolve(view, known, watch) { resolution in
+            if let passes = filter?.passes(view, resolution), !passes {
+                filteredEvents += 1
+            } else if sink.write(view, resolution) {
+                events += 1
+            }
+        }
     }
 
     private mutating func write(_ record: RawSpan, _ known: borrowing Resolution) {
@@ -97,6 +114,8 @@ struct EventOutput: ~Copyable {
             write(view, known)
         } else if let view = ModuleView(record) {
             write(view, known)
+        } else if let passes = filter?.passes(record: record, known), !passes {
+            filteredEvents += 1
         } else if sink.write(record, known) {
             events += 1
         }
@@ -110,7 +129,11 @@ struct EventOutput: ~Copyable {
                 known.fileHash = hash.hash
                 known.fileHashFailure = hash.failure
             }
-            if sink.write(record, known) { events += 1 }
+            if let passes = filter?.passes(record: record, known), !passes {
+                filteredEvents += 1
+            } else if sink.write(record, known) {
+                events += 1
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 internal import Attribution
 internal import Configuration
 internal import Events
+internal import Filters
 internal import Glibc
 internal import KernelABI
 internal import Probes
@@ -60,7 +61,8 @@ final class Pipeline {
             losses: LossTracker(rings: probes.maps.rings.count, cpus: probes.cpus, attached: attached, window: reorderWindow),
             output: EventOutput(
                 sink: sink, watch: watch, attributor: probes.demand.attribution ? Attributor(settings) : nil, shown: shown,
-                wait: settings.attributionWait.nanoseconds),
+                wait: settings.attributionWait.nanoseconds,
+                filter: settings.eventsFilter.map { Filter($0) }),
             redactor: redactor)
         let programs = probes.programs
         for program in programs { misses.add(program: program.id, kind: program.kind, attached: attached) }
@@ -141,6 +143,9 @@ final class Pipeline {
     var failure: Int32? { handler.output.sink.failure }
 
     var events: UInt64 { handler.output.events }
+
+    /// What the filter left out, where there is one.
+    var filtered: UInt64? { handler.output.filtered }
 
     /// What was told as lost, without what came after all.
     var lost: UInt64 { toldLost - min(toldLost, handler.recovered) }

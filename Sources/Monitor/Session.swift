@@ -1,5 +1,7 @@
 internal import Configuration
 internal import Events
+internal import FilterLanguage
+internal import Filters
 internal import Glibc
 internal import Probes
 internal import Redaction

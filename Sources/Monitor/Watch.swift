@@ -38,9 +38,10 @@ package enum Watch {
         }
         let reason = pipeline.failure.map { String(cString: strerror($0)) } ?? "asked to"
         pipeline.finish()
-        pipeline.say(.stop(message: "capture ended: \(reason)", events: pipeline.events, lost: pipeline.lost))
+        pipeline.say(.stop(message: "capture ended: \(reason)", events: pipeline.events, lost: pipeline.lost, filtered: pipeline.filtered))
         pipeline.flush()
-        complain("captured \(pipeline.events) events, \(pipeline.lost) lost")
+        let filtered = pipeline.filtered.map { ", \($0) filtered" } ?? ""
+        complain("captured \(pipeline.events) events, \(pipeline.lost) lost\(filtered)")
         switch pipeline.failure {
         case nil, EPIPE: return EX_OK
         case .some(let code):

@@ -1,6 +1,8 @@
-internal import Configuration
+package import Configuration
+internal import FilterLanguage
+internal import Filters
 internal import KernelABI
-internal import Probes
+package import Probes
 
 extension FileAction {
     /// As records have it.
@@ -33,13 +35,14 @@ extension FileAction {
 }
 
 extension Settings {
-    /// The entries of the watch set.
-    var watchItems: [WatchItem] {
-        watchList.map { entry in
+    /// The entries of the watch set. What the filter leaves out whatever else an event has is not sent by the kernel; the canary has entries of its own.
+    package var watchItems: [WatchItem] {
+        let filtered = self.eventsFilter?.unwantedFileActions ?? 0
+        return watchList.map { entry in
             let unwanted = entry.actions.map { wanted in
                 FileAction.allCases.filter { !wanted.contains($0) }.reduce(UInt32(0)) { $0 | 1 << $1.number }
             }
-            return WatchItem(entry.path, watched: entry.watched, unwanted: unwanted ?? 0)
+            return WatchItem(entry.path, watched: entry.watched, unwanted: entry.watched ? (unwanted ?? 0) | filtered : 0)
         }
     }
 }

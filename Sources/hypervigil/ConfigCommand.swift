@@ -24,7 +24,7 @@ struct ConfigCommand: ParsableCommand {
                 failures.append(Failure(error))
             }
             guard let first = failures.first else { return }
-            failures.forEach { Output.complain($0.line) }
+            failures.forEach { Output.complain($0) }
             throw ExitCode(first.code)
         }
     }

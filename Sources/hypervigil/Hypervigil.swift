@@ -18,11 +18,11 @@ struct Hypervigil: ParsableCommand {
             try command.run()
             return EX_OK
         } catch let failure as Failure {
-            Output.complain(failure.line)
+            Output.complain(failure)
             return failure.code
         } catch let error as ConfigurationError {
             let failure = Failure(error)
-            Output.complain(failure.line)
+            Output.complain(failure)
             return failure.code
         } catch {
             return finish(error, arguments)
@@ -67,18 +67,21 @@ struct Hypervigil: ParsableCommand {
 struct Failure: Error {
     let code: Int32
     let line: String
+    /// What is shown below it: a filter, and carets under the place in it.
+    let excerpt: [String]
 
     /// - Parameter code: as sysexits(3) has it.
-    init(code: Int32, line: String) {
+    init(code: Int32, line: String, excerpt: [String] = []) {
         self.code = code
         self.line = line
+        self.excerpt = excerpt
     }
 
     /// What comes from the command line is a wrong use, what comes from a file a wrong configuration.
     init(_ error: ConfigurationError) {
         switch error.place {
-        case .option: self.init(code: EX_USAGE, line: "hypervigil: \(error)")
-        case .file, .position: self.init(code: EX_CONFIG, line: "\(error)")
+        case .option: self.init(code: EX_USAGE, line: "hypervigil: \(error)", excerpt: error.excerpt)
+        case .file, .position: self.init(code: EX_CONFIG, line: "\(error)", excerpt: error.excerpt)
         }
     }
 }

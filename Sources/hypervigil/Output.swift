@@ -16,6 +16,12 @@ enum Output {
         _ = write(Array((line + "\n").utf8), to: STDERR_FILENO)
     }
 
+    /// A line, and below it what it is about, as it is.
+    static func complain(_ failure: Failure) {
+        complain(failure.line)
+        for line in failure.excerpt { _ = write(Array((line + "\n").utf8), to: STDERR_FILENO) }
+    }
+
     /// - Returns: 0 or errno.
     private static func write(_ bytes: [UInt8], to handle: Int32) -> Int32 {
         bytes.withUnsafeBytes { buffer in

@@ -15,6 +15,12 @@ struct SettingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Watch this tree or file, instead of the configured ones; may be repeated.", valueName: "path"))
     var path: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Only events that this holds for, as in 'process.name == \"sshd\" and not file.path startswith \"/var/log\"' (docs/filters.md).",
+            valueName: "expression"))
+    var filter: String?
+
     @Option(help: ArgumentHelp("Style of attachment.", valueName: "auto|fentry|tracepoint"))
     var backend: String?
 
@@ -31,6 +37,7 @@ struct SettingOptions: ParsableArguments {
             overrides.append(Override(\.filesWatch, list: path.map(absolute), option: "--path"))
             overrides.append(Override(\.filesProfiles, "none", option: "--path"))
         }
+        if let filter { overrides.append(Override(\.eventsFilter, filter, option: "--filter")) }
         if let backend { overrides.append(Override(\.captureBackend, backend, option: "--backend")) }
         if let ringSize { overrides.append(Override(\.ringsBulkSize, ringSize, option: "--ring-size")) }
         return overrides

@@ -43,7 +43,7 @@ func until(_ what: String, _ done: () throws -> Bool) rethrows {
 }
 
 /// A folder of its own, removed with all in it.
-final class Folder {
+final class AccountFolder {
     let path: String
 
     init() {

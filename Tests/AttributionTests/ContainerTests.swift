@@ -73,8 +73,8 @@ private struct Scene: ~Copyable {
     }
 }
 
-private func root(_ passwd: String?, _ group: String = "wheel:x:0:\nstaff:x:1000:\n") -> Folder {
-    let folder = Folder()
+private func root(_ passwd: String?, _ group: String = "wheel:x:0:\nstaff:x:1000:\n") -> AccountFolder {
+    let folder = AccountFolder()
     mkdir("\(folder.path)/etc", 0o755)
     if let passwd { folder.write("etc/passwd", passwd) }
     folder.write("etc/group", group)
@@ -149,7 +149,7 @@ struct ContainerTests {
         "../../../../../../../../../../../outside", "/../outside", "/proc/1/root/etc/passwd", "/proc/self/root/outside", "/dev/zero", "/dev/fd/0", "loop",
     ])
     func linksDoNotLeadOut(_ target: String) throws {
-        let above = Folder()
+        let above = AccountFolder()
         above.write("outside", "escaped:x:0:0::/:\n")
         let path = "\(above.path)/root"
         for folder in [path, "\(path)/etc", "\(path)/proc", "\(path)/dev"] { mkdir(folder, 0o755) }
@@ -241,7 +241,7 @@ struct ContainerTests {
     /// The facade: what is a tenant's claim, and what is always the host's.
     @Test func loginUserIsTheHosts() throws {
         let folder = root(forged)
-        let own = Folder()
+        let own = AccountFolder()
         own.write("passwd", "root:x:0:0::/:\nann:x:1000:1000::/:\n")
         own.write("group", "root:x:0:\n")
         let scene = try Scene(["unshare", "--mount"], root: folder.path)

@@ -116,7 +116,7 @@ struct SessionTests {
     }
 
     @Test func sessionsAreFoundAndStay() {
-        let folder = Folder()
+        let folder = AccountFolder()
         folder.write("7", session)
         var table = LoginSessions(folder: folder.path, utmp: "\(folder.path)/utmp")
         #expect(ask(&table, .max, second) == (.known, "", ""))
@@ -132,7 +132,7 @@ struct SessionTests {
     }
 
     @Test func sessionThatIsNotThereYet() {
-        let folder = Folder()
+        let folder = AccountFolder()
         var table = LoginSessions(folder: folder.path, utmp: "\(folder.path)/utmp")
         #expect(ask(&table, 7, second).0 == .pending)
         until("the answer") {
@@ -151,7 +151,7 @@ struct SessionTests {
 
     /// Without logind: utmp, by terminal and name.
     @Test func utmpIsTheFallback() {
-        let folder = Folder()
+        let folder = AccountFolder()
         let descriptor = open("\(folder.path)/utmp", O_WRONLY | O_CREAT, 0o644)
         let bytes = record(pid: getpid(), host: "host.example")
         #expect(write(descriptor, bytes, bytes.count) == bytes.count)

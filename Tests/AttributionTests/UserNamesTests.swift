@@ -193,7 +193,7 @@ struct UserNamesTests {
     }
 
     @Test func filesGoFirstAndAreReadAgain() {
-        let folder = Folder()
+        let folder = AccountFolder()
         folder.write("passwd", "ann:x:7:7::/:\n")
         folder.write("group", "staff:x:7:\n")
         let service = Service()

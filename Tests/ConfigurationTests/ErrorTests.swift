@@ -34,6 +34,8 @@ struct ErrorTests {
             "f.yaml:4:7: capture.only: \"modul\" is not one of exec, file, module; the nearest is module"
         ),
         ("files:\n  report_every: 30", "f.yaml:2:17: files.report_every: \"30\" has no unit; use one of us, ms, s, m, h, d, such as 30s"),
+        ("events:\n  filter: process.pid = 1", "f.yaml:2:11: events.filter: = is no sign of this language; write =="),
+        ("events: {filter: [a]}", "f.yaml:1:18: events.filter: takes one value, not a list; write a condition such as process.name == \"sshd\""),
         ("files:\n  detail: every", "f.yaml:2:11: files.detail: \"every\" is not one of summary, bytes, every-write; the nearest is summary"),
         ("limits:\n  tenant_rate: 20k", "f.yaml:2:16: limits.tenant_rate: \"20k\" is not a whole number; write digits only, from 0 to 1000000, without leading zeros"),
         ("files:\n  report_every: 2d", "f.yaml:2:17: files.report_every: 2d is out of range; use 1s to 1d"),

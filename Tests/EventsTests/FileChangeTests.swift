@@ -206,7 +206,7 @@ struct FileChangeTests {
 
     /// The text of a truncation says what the result told.
     @Test func textOfResults() {
-        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: Records.offset) { _ in nil }
+        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: Records.offset)
         var writer = ByteWriter(capacity: 64)
         let record = Records.file(HV_FILE_TRUNCATE, flags: HV_FILE_PENDING) { $0.value = .max }
         let result = Records.result(error: 0, value: 5)

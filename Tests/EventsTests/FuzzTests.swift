@@ -73,7 +73,7 @@ struct FuzzTests {
         var generator = SeededGenerator(seed: seed)
         let guarded = GuardedBytes()
         var encoder = ECSEncoder(context: Records.context(), realtimeOffset: Records.offset)
-        var renderer = TextRenderer(color: false, width: 100, realtimeOffset: Records.offset) { _ in nil }
+        var renderer = TextRenderer(color: false, width: 100, realtimeOffset: Records.offset)
         var json = ByteWriter(capacity: 64)
         var text = ByteWriter(capacity: 64)
         var accepted = 0

@@ -1,13 +1,25 @@
 import Glibc
 import KernelABI
+import Rings
 import Testing
 
 @testable import Events
 
 private func render(_ record: [UInt8], width: Int? = nil, color: Bool = false, _ resolution: Resolution = Resolution()) -> String {
-    var renderer = TextRenderer(color: color, width: width, realtimeOffset: Records.offset) { $0 == 1000 ? "alice" : nil }
+    var renderer = TextRenderer(color: color, width: width, realtimeOffset: Records.offset)
     var writer = ByteWriter(capacity: 64)
-    renderer.render(record: record.span.bytes, resolution, into: &writer)
+    // The user of the records' actor, unless the caller knows better.
+    let alice = Array("alice".utf8)
+    alice.withUnsafeBytes { name in
+        var facts = ActorFacts()
+        facts.version = 1
+        if ActorView(record.span.bytes)?.uid == 1000 { facts.userName = name }
+        withUnsafePointer(to: facts) { facts in
+            var known = copy resolution
+            if known.actor == nil { known.actor = facts }
+            renderer.render(record: record.span.bytes, known, into: &writer)
+        }
+    }
     return writer.withBytes { String(decoding: $0, as: UTF8.self) }
 }
 
@@ -178,7 +190,7 @@ struct TextTests {
     }
 
     @Test func monitorEvents() {
-        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: Records.offset) { _ in nil }
+        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: Records.offset)
         var writer = ByteWriter()
         for event in Samples.monitor { renderer.render(event, into: &writer) }
         let lines = writer.withBytes { String(decoding: $0, as: UTF8.self) }.split(separator: "\n").map { rest(String($0)) }

@@ -136,7 +136,7 @@ struct RecordTests {
         #expect(text.contains("\"raw\":{"))
         for part in text.split(separator: "\"") { if let bytes = base64(part) { #expect(!Self.shows(bytes), "\(part)") } }
 
-        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: 0) { _ in nil }
+        var renderer = TextRenderer(color: false, width: nil, realtimeOffset: 0)
         writer.clear()
         let rendered = renderer.render(record: scratch.bytes, resolution, into: &writer)
         #expect(rendered)

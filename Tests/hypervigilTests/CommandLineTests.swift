@@ -57,6 +57,23 @@ struct CommandLineTests {
         #expect(outcome.errors == line + "\n")
     }
 
+    @Test func aWrongFilterIsShownWithACaret() throws {
+        let outcome = try run(["watch", "--filter", "process.pid == 1 and nam == 2"])
+        #expect(outcome.code == 64)
+        #expect(
+            outcome.lines == [
+                "hypervigil: --filter: events.filter: unknown field \"nam\"; the nearest is process.name", "process.pid == 1 and nam == 2",
+                "                     ^^^",
+            ])
+        try withFile("events:\n  filter: |\n    process.pid == 1 and\n    user.id = 0\n") { path in
+            let check = try run(["config", "check", "--config", path])
+            #expect(check.code == 78)
+            #expect(check.lines.count == 3)
+            #expect(check.lines.first?.hasPrefix("\(path):2:11: events.filter: = is no sign of this language") == true)
+            #expect(check.lines.dropFirst().first == "process.pid == 1 and\\nuser.id = 0\\n")
+        }
+    }
+
     @Test func checkPrintsEveryErrorAndShowTheFirst() throws {
         try withFile("files: {wach: 1}\nrings: {wake_at: 99}\n") { path in
             let first = "\(path):1:9: unknown key \"files.wach\"; the nearest valid key is files.watch"

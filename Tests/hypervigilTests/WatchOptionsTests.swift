@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import FilterLanguage
 import Testing
 
 @testable import hypervigil
@@ -8,7 +9,7 @@ struct WatchOptionsTests {
     @Test func everyOptionArrives() throws {
         let options = try WatchOptions.parse([
             "--duration", "1.5", "--only", "exec, file", "--path", "/x", "--path", "/y", "--backend", "fentry", "--format", "json", "--ring-size",
-            "1MiB",
+            "1MiB", "--filter", "process.pid == 1",
         ])
         #expect(options.duration == .milliseconds(1500))
         #expect(options.format == .json)
@@ -18,6 +19,7 @@ struct WatchOptionsTests {
         #expect(settings.filesWatch == ["/x", "/y"])
         #expect(settings.watchList.map(\.path) == ["/x", "/y"])
         #expect(settings.captureBackend == .fentry)
+        #expect(settings.eventsFilter?.text == "process.pid == 1")
         #expect(settings.ringsBulkSize == 1 << 20)
     }
 

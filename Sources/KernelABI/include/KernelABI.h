@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include "../../../bpf/record.h"
+#include "find.h"
 #include "flags.h"
 #include "layout.h"
 #include "paths.h"

@@ -13,6 +13,7 @@ let groups: [(name: String, run: (Context, inout Report) -> Void)] = [
     ("exec", runExec),
     ("spawn", runSpawn),
     ("file", runFile),
+    ("filter", runFilter),
     ("flood", runFlood),
     ("fuzz", runFuzz),
     ("lineage", runLineage),

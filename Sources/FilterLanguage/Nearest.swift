@@ -1,5 +1,5 @@
 /// Edit distance in Unicode scalars: insertions, deletions, replacements and swaps of neighbours each cost 1 (optimal string alignment).
-func editDistance(_ first: some StringProtocol, _ second: some StringProtocol) -> Int {
+package func editDistance(_ first: some StringProtocol, _ second: some StringProtocol) -> Int {
     let a = Array(first.unicodeScalars.prefix(comparedScalars))
     let b = Array(second.unicodeScalars.prefix(comparedScalars))
     var beforeLast: [Int] = []
@@ -20,6 +20,6 @@ func editDistance(_ first: some StringProtocol, _ second: some StringProtocol) -
 private let comparedScalars = 64
 
 /// The first of `candidates` at the least distance.
-func nearest(to text: some StringProtocol, in candidates: [String]) -> String? {
+package func nearest(to text: some StringProtocol, in candidates: [String]) -> String? {
     candidates.min { editDistance(text, $0) < editDistance(text, $1) }
 }
