@@ -127,16 +127,23 @@ struct LiteralScan: ~Copyable {
     @inline(__always)
     private static func endHash(_ bytes: UInt64) -> Int { Int(truncatingIfNeeded: ((bytes & 0xff_ffff) &* 0x9E37_79B1) >> 20 & 0xfff) }
 
-    /// Whether a literal occurs.
+    /// Where the first literal ends; nil: there is none.
     @inline(__always)
-    func occurs(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        !candidates(bytes, count) { place, buckets in matches(bytes, count, place, buckets) { _, _ in false } }
+    func first(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int? {
+        var first = 0
+        let isNone = candidates(bytes, count, from: 0) { place, buckets in
+            first = place
+            return matches(bytes, count, place, buckets) { _, _ in false }
+        }
+        return isNone ? nil : first
     }
 
     /// Hands out each literal with where it begins, in the order of their ends.
+    ///
+    /// - Parameter first: none ends before it.
     @inline(__always)
-    func each(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ body: (borrowing Literal, Int) -> Void) {
-        _ = candidates(bytes, count) { place, buckets in
+    func each(_ bytes: UnsafePointer<UInt8>, _ count: Int, from first: Int, _ body: (borrowing Literal, Int) -> Void) {
+        _ = candidates(bytes, count, from: max(0, first &- 8)) { place, buckets in
             _ = matches(bytes, count, place, buckets) {
                 body($0, $1)
                 return true
@@ -146,12 +153,14 @@ struct LiteralScan: ~Copyable {
     }
 
     /// Places at which a literal of one of the buckets may end, as long as `body` wants more.
+    ///
+    /// - Returns: whether it wanted all of them.
     @inline(__always)
-    private func candidates(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ body: (Int, UInt64) -> Bool) -> Bool {
+    private func candidates(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, _ body: (Int, UInt64) -> Bool) -> Bool {
         let refusals = UnsafePointer(refusals)
         let none = UInt64(0xff) << 56
         var state = initial
-        var at = 0
+        var at = start
         while at &+ 4 <= count {
             let first = refusals[Int(bytes[at])], second = refusals[Int(bytes[at &+ 1])]
             let third = refusals[Int(bytes[at &+ 2])], fourth = refusals[Int(bytes[at &+ 3])]

@@ -183,13 +183,14 @@ extension Marker {
         guard start < argumentEnd, bytes[start] != UInt8(ascii: "\n"), !ByteClass.isOperator(bytes[start]), words.outer == 0 || bytes[start] != words.outer
         else { return nil }
         words.at = endOfWord(start, outer: words.outer)
-        return start..<words.at
+        // A word that ends where it begins would be met again for ever.
+        return words.at > start ? start..<words.at : nil
     }
 
     /// Spaces within a line.
     private func skipBlanks(_ start: Int) -> Int {
         var at = start
-        while at < argumentEnd, bytes[at] == 0x20 || bytes[at] == 9 || (bytes[at] == UInt8(ascii: "\\") && at &+ 1 < argumentEnd && bytes[at &+ 1] == 0x0a) {
+        while at < argumentEnd, ByteClass.isSpace(bytes[at]) ? bytes[at] != 0x0a : (bytes[at] == UInt8(ascii: "\\") && at &+ 1 < argumentEnd && bytes[at &+ 1] == 0x0a) {
             at &+= bytes[at] == UInt8(ascii: "\\") ? 2 : 1
         }
         return min(at, argumentEnd)

@@ -14,6 +14,8 @@ public final class Redactor: @unchecked Sendable {
     let patterns: [CompiledPattern]
     /// Folded.
     private let kept: [[UInt8]]
+    /// A bit for each length among them; the highest for all lengths from 63 on.
+    private let keptLengths: UInt64
 
     public init(_ rules: RedactionRules = RedactionRules()) throws(RedactionError) {
         var literals: [(bytes: [UInt8], literal: Literal)] = BuiltIn.names.map { (Self.bytes($0.name), Literal(.name, .nameEnd, flags: $0.flags)) }
@@ -49,6 +51,7 @@ public final class Redactor: @unchecked Sendable {
         patterns = compiled
         scan = LiteralScan(literals)
         kept = BuiltIn.keep.map(Self.bytes) + rules.keep.map { $0.utf8.map(ByteClass.fold) }
+        keptLengths = kept.reduce(0) { $0 | Self.lengthBit($1.count) }
     }
 
     deinit { for pattern in patterns { pattern.free() } }
@@ -66,11 +69,11 @@ public final class Redactor: @unchecked Sendable {
         guard let header = HeaderView(record) else { return 0 }
         switch UInt32(header.kind) {
         case HV_KIND_EXEC.rawValue:
-            guard occurs(in: record, from: MemoryLayout<hv_exec>.size), let view = ExecView(record) else { return 0 }
-            return mask(view, into: &scratch)
+            guard let first = first(in: record, from: MemoryLayout<hv_exec>.size), let view = ExecView(record) else { return 0 }
+            return mask(view, from: first, into: &scratch)
         case HV_KIND_MODULE.rawValue:
-            guard occurs(in: record, from: MemoryLayout<hv_module>.size), let view = ModuleView(record) else { return 0 }
-            return mask(view, into: &scratch)
+            guard let first = first(in: record, from: MemoryLayout<hv_module>.size), let view = ModuleView(record) else { return 0 }
+            return mask(view, from: first, into: &scratch)
         default: return 0
         }
     }
@@ -82,27 +85,31 @@ public final class Redactor: @unchecked Sendable {
     ///   `HV_ARGS_MAX` bytes (or as many as there were), until the next call.
     public func redact(arguments: RawSpan, into scratch: inout RedactionScratch) -> UInt32 {
         arguments.withUnsafeBytes { bytes in
-            guard bytes.count < 1 << 16, let start = bytes.bindMemory(to: UInt8.self).baseAddress, scan.occurs(start, bytes.count) else { return 0 }
+            guard bytes.count < 1 << 16, let start = bytes.bindMemory(to: UInt8.self).baseAddress, let first = scan.first(start, bytes.count)
+            else { return 0 }
             scratch.workspace.budget.pointee = CompiledPattern.attempts
             let isCut = bytes.count > 0 && start[bytes.count &- 1] != 0
-            let masked = mask(start, bytes.count, .arguments, isCut: isCut, &scratch, at: 0, limit: max(bytes.count, Int(HV_ARGS_MAX)))
+            let masked = mask(
+                start, bytes.count, from: first, .arguments, isCut: isCut, &scratch, at: 0, limit: max(bytes.count, Int(HV_ARGS_MAX)))
             scratch.length = masked.length
             return masked.count
         }
     }
 
+    /// Where the first literal in a record's strings ends, from their beginning. They are scanned as one; what lies across a border
+    /// of two is found in neither of them later.
     @inline(__always)
-    private func occurs(in record: RawSpan, from fixed: Int) -> Bool {
+    private func first(in record: RawSpan, from fixed: Int) -> Int? {
         record.withUnsafeBytes { bytes in
-            guard bytes.count > fixed, let start = bytes.bindMemory(to: UInt8.self).baseAddress else { return false }
-            return scan.occurs(start + fixed, bytes.count &- fixed)
+            guard bytes.count > fixed, let start = bytes.bindMemory(to: UInt8.self).baseAddress else { return nil }
+            return scan.first(start + fixed, bytes.count &- fixed)
         }
     }
 
     @inline(never)
-    private func mask(_ view: borrowing ExecView, into scratch: inout RedactionScratch) -> UInt32 {
+    private func mask(_ view: borrowing ExecView, from first: Int, into scratch: inout RedactionScratch) -> UInt32 {
         guard let slots = MemoryLayout<hv_exec>.offset(of: \.strings) else { return 0 }
-        return mask(view.bytes, MemoryLayout<hv_exec>.size, slots: slots, count: Int(HV_EXEC_STRINGS.rawValue), into: &scratch) { slot in
+        return mask(view.bytes, MemoryLayout<hv_exec>.size, slots: slots, count: Int(HV_EXEC_STRINGS.rawValue), from: first, into: &scratch) { slot in
             switch hv_exec_string(UInt32(slot)) {
             case HV_EXEC_ARGS: (.arguments, HV_ARGS_MAX, HV_EXEC_ARGS_TRUNCATED)
             case HV_EXEC_CGROUP: nil
@@ -112,19 +119,21 @@ public final class Redactor: @unchecked Sendable {
     }
 
     @inline(never)
-    private func mask(_ view: borrowing ModuleView, into scratch: inout RedactionScratch) -> UInt32 {
+    private func mask(_ view: borrowing ModuleView, from first: Int, into scratch: inout RedactionScratch) -> UInt32 {
         guard let slots = MemoryLayout<hv_module>.offset(of: \.strings) else { return 0 }
-        return mask(view.bytes, MemoryLayout<hv_module>.size, slots: slots, count: Int(HV_MODULE_STRINGS.rawValue), into: &scratch) { slot in
+        return mask(view.bytes, MemoryLayout<hv_module>.size, slots: slots, count: Int(HV_MODULE_STRINGS.rawValue), from: first, into: &scratch) { slot in
             hv_module_string(UInt32(slot)) == HV_MODULE_ARGS ? (.script, HV_ARGS_MAX, 0) : nil
         }
     }
 
     /// Copies a record with its strings masked.
     ///
-    /// - Parameter kind: of a slot's string what to read it as, how long masks may make it, and the record's flag where that cuts it; nil: it is
-    ///   left as it is.
+    /// - Parameters:
+    ///   - first: where the first literal ends in the strings.
+    ///   - kind: of a slot's string what to read it as, how long masks may make it, and the record's flag where that cuts it; nil: it is
+    ///     left as it is.
     private func mask(
-        _ record: RawSpan, _ fixed: Int, slots: Int, count: Int, into scratch: inout RedactionScratch,
+        _ record: RawSpan, _ fixed: Int, slots: Int, count: Int, from first: Int, into scratch: inout RedactionScratch,
         _ kind: (Int) -> (form: TextForm, limit: Int32, flag: Int32)?
     ) -> UInt32 {
         scratch.workspace.budget.pointee = CompiledPattern.attempts
@@ -143,9 +152,13 @@ public final class Redactor: @unchecked Sendable {
                 let length = Int(slot.length)
                 var written = length
                 var masked: UInt32 = 0
-                if let kind = kind(index), length > 0 {
-                    let isCut = kind.form == .path ? false : slot.flags & UInt16(HV_STRING_TRUNCATED | HV_STRING_FAULT) != 0 || source[from &+ length &- 1] != 0 && kind.form == .arguments
-                    let result = mask(source + from, length, kind.form, isCut: isCut, &scratch, at: to, limit: max(length, Int(kind.limit)))
+                if let kind = kind(index), from &- fixed &+ length >= first, length > 0 {
+                    let isCut =
+                        kind.form != .path
+                        && (slot.flags & UInt16(HV_STRING_TRUNCATED | HV_STRING_FAULT) != 0
+                            || (kind.form == .arguments && source[from &+ length &- 1] != 0))
+                    let result = mask(
+                        source + from, length, from: first &- (from &- fixed), kind.form, isCut: isCut, &scratch, at: to, limit: max(length, Int(kind.limit)))
                     masked = result.count
                     written = result.length
                     if result.isCut {
@@ -186,11 +199,11 @@ public final class Redactor: @unchecked Sendable {
 
     /// Writes a string with its secrets masked to the scratch's output; nothing where there are none.
     private func mask(
-        _ bytes: UnsafePointer<UInt8>, _ count: Int, _ form: TextForm, isCut: Bool, _ scratch: inout RedactionScratch, at offset: Int, limit: Int
+        _ bytes: UnsafePointer<UInt8>, _ count: Int, from first: Int, _ form: TextForm, isCut: Bool, _ scratch: inout RedactionScratch, at offset: Int, limit: Int
     ) -> (count: UInt32, length: Int, isCut: Bool) {
         scratch.clear(count)
         var marker = Marker(self, bytes, count, marks: scratch.marks, form: form, isCut: isCut, workspace: scratch.workspace)
-        scan.each(bytes, count) { marker.take($0, $1) }
+        scan.each(bytes, count, from: first) { marker.take($0, $1) }
         guard marker.marked else { return (0, count, false) }
         return Self.write(bytes, scratch.marks, count, to: scratch.output + offset, limit: limit)
     }
@@ -224,8 +237,11 @@ public final class Redactor: @unchecked Sendable {
     func keeps(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Bool {
         var leaf = end
         while leaf > start, bytes[leaf &- 1] != UInt8(ascii: ".") { leaf &-= 1 }
+        guard keptLengths & (Self.lengthBit(end &- start) | Self.lengthBit(end &- leaf)) != 0 else { return false }
         return kept.contains { Self.isSame($0, bytes, start, end) || Self.isSame($0, bytes, leaf, end) }
     }
+
+    private static func lengthBit(_ length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
     /// Whether an option says that there is no secret, or asks for one.
     func negates(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Bool {

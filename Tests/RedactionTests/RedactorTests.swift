@@ -151,6 +151,12 @@ struct RedactorTests {
         #expect(String(decoding: copy(view.filename), as: UTF8.self) == "https://u:[redacted]@h/")
     }
 
+    /// Blanks that are neither a space nor a tab once kept a walk over words where it was.
+    @Test(arguments: ["\r", "\u{b}", "\u{c}", "\n", "\t"])
+    func blanksInScripts(blank: String) throws {
+        #expect(try masked(["sh", "-c", "curl -s\(blank)\(blank)x -u me:S3"]).joined().contains("me:S3") == (blank == "\n"))
+    }
+
     @Test func nothingIsMadeOfNothing() throws {
         #expect(try masked([UInt8]()).count == 0)
         #expect(try masked([0, 0, 0]).count == 0)

@@ -6,14 +6,19 @@ import Rings
 func joined(_ arguments: [String]) -> [UInt8] { arguments.flatMap { Array($0.utf8) + [0] } }
 
 /// Arguments with their secrets masked, and how many.
-func masked(_ bytes: [UInt8], _ rules: RedactionRules = RedactionRules()) throws -> (bytes: [UInt8], count: UInt32) {
-    let redactor = try Redactor(rules)
+///
+/// - Parameter rules: nil: the built-in ones.
+func masked(_ bytes: [UInt8], _ rules: RedactionRules? = nil) throws -> (bytes: [UInt8], count: UInt32) {
+    masked(bytes, by: try rules.map { try Redactor($0) } ?? Samples.builtIn.get())
+}
+
+func masked(_ bytes: [UInt8], by redactor: Redactor) -> (bytes: [UInt8], count: UInt32) {
     var scratch = RedactionScratch(redactor)
     let count = redactor.redact(arguments: bytes.span.bytes, into: &scratch)
     return (count == 0 ? bytes : copy(scratch.bytes), count)
 }
 
-func masked(_ arguments: [String], _ rules: RedactionRules = RedactionRules()) throws -> [String] {
+func masked(_ arguments: [String], _ rules: RedactionRules? = nil) throws -> [String] {
     texts(try masked(joined(arguments), rules).bytes)
 }
 
@@ -24,6 +29,8 @@ func texts(_ bytes: [UInt8]) -> [String] {
 func copy(_ span: RawSpan) -> [UInt8] { span.withUnsafeBytes { [UInt8]($0) } }
 
 enum Samples {
+    static let builtIn = Result { try Redactor() }
+
     static func actor() -> hv_actor {
         var actor = hv_actor()
         (actor.pid, actor.tid, actor.parent_pid) = (1234, 1234, 1000)
