@@ -235,6 +235,7 @@ package struct Attributor: ~Copyable {
     /// Another one whenever anything is that the facts are made of, but the actor's own ids.
     @inline(__always)
     private mutating func version(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64) -> UInt64 {
+        settleAll(entry, processes.limits.ancestors)
         var version = Self.mix(entry.pointee.version ^ answers &<< 48, processes.image(of: entry, at: time)?.pointee.version ?? 0)
         version = Self.mix(version, users?.generation ?? 0)
         if tenants != nil { version = Self.mix(version, group(of: entry)?.version ?? 0) }
@@ -246,6 +247,13 @@ package struct Attributor: ~Copyable {
             depth &+= 1
         }
         return version | 1
+    }
+
+    /// From the top down: each runs what the one above it ran.
+    private mutating func settleAll(_ entry: ProcessEntry.Reference, _ depth: Int) {
+        guard let parent = processes.parent(of: entry) else { return }
+        if depth > 0, entry.pointee.imageSince == 0 { settleAll(parent, depth - 1) }
+        processes.settle(entry, parent)
     }
 
     /// What is known of its cgroup, or where nothing is, of its parent's.

@@ -73,6 +73,7 @@ package struct ProcessTable: ~Copyable {
         guard let entry = entry(view.actor, view.header.time) else { return }
         guard !entry.pointee.flags.contains(.seenToStart) else { return }
         entry.pointee.flags.insert(.seenToStart)
+        if view.forkerPid == entry.pointee.parentPid && view.forkerStart == entry.pointee.parentStart { entry.pointee.forkedAt = view.header.time }
         if entry.pointee.imageSince == 0, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
             entry.pointee.image = images.retain(image(of: maker, at: view.header.time))
             set(maker.pointee.tenant, of: entry)
@@ -243,7 +244,7 @@ package struct ProcessTable: ~Copyable {
         entry.initialize(
             to: ProcessEntry(
                 start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, parent: nil, next: buckets[place], before: nil, behind: nil,
-                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
+                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, forkedAt: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
                 namespaces: namespaces, flags: [], name: name))
         buckets[place] = entry
         count += 1
@@ -292,6 +293,18 @@ package struct ProcessTable: ~Copyable {
         entry.pointee.previousSince = entry.pointee.imageSince
         entry.pointee.image = image
         entry.pointee.imageSince = time
+        touch(entry)
+    }
+
+    /// A process that has not executed anything runs what its parent ran when it forked it, of which a record may have come later than the fork's.
+    @inline(__always)
+    mutating func settle(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?) {
+        guard entry.pointee.imageSince == 0, entry.pointee.forkedAt != 0, let parent,
+            let inherited = image(of: parent, at: entry.pointee.forkedAt), inherited != entry.pointee.image
+        else { return }
+        _ = images.retain(inherited)
+        images.release(entry.pointee.image)
+        entry.pointee.image = inherited
         touch(entry)
     }
 

@@ -100,6 +100,11 @@ enum Records {
         assemble(hv_exit(header: header(HV_KIND_EXIT), actor: actor, status: status, reserved: 0), [], slots: nil)
     }
 
+    static func namespace(call: hv_namespace_call = HV_NAMESPACE_UNSHARE, asked: UInt64 = 0x1002_0000, error: Int32 = 0) -> [UInt8] {
+        assemble(
+            hv_namespace(header: header(HV_KIND_NAMESPACE), actor: actor(), asked: asked, call: call.rawValue, error: error), [], slots: nil)
+    }
+
     static func file(
         _ action: hv_file_action = HV_FILE_WRITE, inner: [UInt8] = Array("/etc/passwd".utf8),
         actorPath: [UInt8] = Array("/etc/passwd".utf8),

@@ -86,6 +86,8 @@ enum Samples {
             (.fork, "fork for another", Records.fork(forker: 9, forkerStart: 8)),
             (.exit, "exit", Records.exit(status: 3 << 8)),
             (.exit, "killed", Records.exit(status: 0x80 | 11, actor: bare)),
+            (.namespaceChange, "unshare", Records.namespace()),
+            (.namespaceChange, "refused setns", Records.namespace(call: HV_NAMESPACE_SETNS, asked: 0, error: -1)),
             (.create, "create", Records.file(HV_FILE_CREATE)),
             (.write, "first write", Records.file(flags: HV_FILE_OPEN)),
             (.write, "last write", Records.file(actorPath: path, flags: HV_FILE_CLOSED | HV_FILE_IO_URING, stringFlags: [7, 4])),
@@ -202,6 +204,37 @@ struct SchemaTests {
     func record(_ index: Int) throws {
         let sample = Samples.records[index]
         try check(try parse(encode(sample.bytes)), sample.action, sample.name)
+    }
+
+    /// The same with everything that attribution can tell of an actor; its bytes are hostile.
+    @Test(arguments: Samples.records.indices)
+    func attributed(_ index: Int) throws {
+        let sample = Samples.records[index]
+        let text = Array("/usr/bin/a \"b\"\u{1}\n\0argument\u{0}".utf8) + [0xff, 0]
+        let tenant = Tenant(kind: .container, engine: "docker", role: .guest, id: "1000/ab\"", name: "web\n", image: "nginx:1", isClaimed: true)
+        try text.withUnsafeBytes { text in
+            let ancestors = (0..<40).map { ActorFacts.Ancestor(start: UInt64($0), pid: 7, name: text, executable: text, isFromProc: $0 == 39) }
+            try ancestors.withUnsafeBufferPointer { ancestors in
+                var facts = ActorFacts()
+                facts.version = 7
+                (facts.userName, facts.effectiveUserName, facts.savedUserName, facts.groupName) = (text, text, text, text)
+                (facts.effectiveGroupName, facts.loginUserName, facts.sessionRemote, facts.sessionTerminal) = (text, text, text, text)
+                (facts.executable, facts.arguments, facts.parentExecutable, facts.parentArguments) = (text, text, text, text)
+                (facts.packageName, facts.packageVersion) = (text, text)
+                (facts.namesAreClaimed, facts.innerUser, facts.innerGroup, facts.argumentsAreFromProc) = (true, 1, 2, true)
+                (facts.ancestors, facts.ancestorsTruncated, facts.foreignNamespaces) = (ancestors, true, [.mount, .user])
+                facts.tenant = Unmanaged.passUnretained(tenant)
+                try withUnsafePointer(to: facts) { facts in
+                    var known = Resolution()
+                    known.actor = facts
+                    let event = try parse(encode(sample.bytes, known))
+                    try check(event, sample.action, sample.name)
+                    #expect(event["hypervigil.tenant.claimed"] != nil && event["container.runtime"]?.text == "docker")
+                    #expect(event["process.parent.command_line"] != nil && event["process.executable"] != nil)
+                }
+            }
+        }
+        withExtendedLifetime(tenant) {}
     }
 
     @Test(arguments: Samples.monitor.indices)

@@ -120,9 +120,16 @@ struct TextTests {
         #expect(render(Records.exec()).hasPrefix("\(clock).123  exec"))
     }
 
+    /// Who has become another user is told by both, the person first.
+    @Test func personAndUser() {
+        var actor = Records.actor()
+        (actor.uid, actor.login_uid) = (0, 1000)
+        #expect(rest(render(Records.exit(actor: actor))).hasPrefix("exit           1000/0     bash"))
+    }
+
     @Test func unknownUserIsANumber() {
         var actor = Records.actor()
-        actor.uid = 4_000_000_000
+        (actor.uid, actor.login_uid) = (4_000_000_000, .max)
         #expect(rest(render(Records.exit(actor: actor))).hasPrefix("exit           4000000000 bash"))
     }
 
