@@ -23,6 +23,8 @@ struct ProcessEntry {
     var previousSince: UInt64
     /// When it was forked by its parent, whose image it had then; 0: not known, or by another.
     var forkedAt: UInt64
+    /// When it last forked one.
+    var lastForkAt: UInt64
 
     /// What its exec made of it, or its parent's: retained.
     var tenant: Unmanaged<ProcessTenant>?

@@ -73,7 +73,10 @@ package struct ProcessTable: ~Copyable {
         guard let entry = entry(view.actor, view.header.time) else { return }
         guard !entry.pointee.flags.contains(.seenToStart) else { return }
         entry.pointee.flags.insert(.seenToStart)
-        if view.forkerPid == entry.pointee.parentPid && view.forkerStart == entry.pointee.parentStart { entry.pointee.forkedAt = view.header.time }
+        if view.forkerPid == entry.pointee.parentPid && view.forkerStart == entry.pointee.parentStart {
+            entry.pointee.forkedAt = view.header.time
+            if let parent = parent(of: entry), parent.pointee.lastForkAt < view.header.time { parent.pointee.lastForkAt = view.header.time }
+        }
         if entry.pointee.imageSince == 0, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
             entry.pointee.image = images.retain(image(of: maker, at: view.header.time))
             set(maker.pointee.tenant, of: entry)
@@ -244,7 +247,7 @@ package struct ProcessTable: ~Copyable {
         entry.initialize(
             to: ProcessEntry(
                 start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, parent: nil, next: buckets[place], before: nil, behind: nil,
-                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, forkedAt: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
+                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, forkedAt: 0, lastForkAt: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
                 namespaces: namespaces, flags: [], name: name))
         buckets[place] = entry
         count += 1
@@ -283,9 +286,14 @@ package struct ProcessTable: ~Copyable {
     private mutating func run(_ image: UnsafeMutablePointer<Image>, _ entry: ProcessEntry.Reference, since time: UInt64) {
         guard time >= entry.pointee.imageSince else {
             // An earlier one that comes late.
-            images.release(entry.pointee.previousImage)
-            entry.pointee.previousImage = image
-            entry.pointee.previousSince = time
+            if time >= entry.pointee.previousSince {
+                images.release(entry.pointee.previousImage)
+                entry.pointee.previousImage = image
+                entry.pointee.previousSince = time
+            } else {
+                images.release(image)
+            }
+            if time < entry.pointee.lastForkAt { settleChildren(of: entry) }
             return
         }
         images.release(entry.pointee.previousImage)
@@ -294,6 +302,18 @@ package struct ProcessTable: ~Copyable {
         entry.pointee.image = image
         entry.pointee.imageSince = time
         touch(entry)
+        if time < entry.pointee.lastForkAt { settleChildren(of: entry) }
+    }
+
+    /// An exec that comes behind a fork that it was before: rare, so all are looked through.
+    private mutating func settleChildren(of parent: ProcessEntry.Reference) {
+        for bucket in 0...mask {
+            var at = buckets[bucket]
+            while let entry = at {
+                at = entry.pointee.next
+                if self.parent(of: entry) == parent { settle(entry, parent) }
+            }
+        }
     }
 
     /// A process that has not executed anything runs what its parent ran when it forked it, of which a record may have come later than the fork's.

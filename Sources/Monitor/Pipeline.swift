@@ -20,6 +20,7 @@ final class Pipeline {
     private let window: UInt64
     private let reorderWindow: UInt64
     private let argumentsLimit: Int
+    private let redactor: Redactor?
     /// Kinds that become events.
     private let shown: RecordKinds
     /// Set while the canary acts: its events are taken out of the stream.
@@ -50,6 +51,7 @@ final class Pipeline {
         reorderWindow = settings.consumerReorderWindow.nanoseconds
         shown = RecordKinds(shownBy: probes.demand)
         argumentsLimit = settings.attributionArguments
+        self.redactor = redactor
         let attached = Clock.boot
         drain = OrderedDrain(rings: probes.maps.rings.count, notesPerRing: 8192)
         for index in probes.maps.rings.indices {
@@ -123,13 +125,9 @@ final class Pipeline {
 
     /// - Parameter records: of the processes that were there before the programs, one behind the other.
     func takeOver(_ records: [UInt8]) {
+        let running = RunningProcesses(limit: argumentsLimit, redactor)
         handler.output.attributor?.fill(
-            records.span.bytes, arguments: { [limit = argumentsLimit] in RunningProcesses.arguments($0, limit: limit).map { handler.masked($0) } },
-            parent: { [limit = argumentsLimit] in
-                var found = RunningProcesses.process($0, $1, limit: limit)
-                if let arguments = found?.arguments { found?.arguments = handler.masked(arguments) }
-                return found
-            })
+            records.span.bytes, arguments: { running.arguments($0) }, parent: { running.process($0, $1) })
     }
 
     func say(_ detail: MonitorEvent.Detail) {

@@ -73,12 +73,6 @@ struct RecordHandler: ~Copyable {
         if output.shows(kind) { output.emit(record, redacted: redacted) }
     }
 
-    /// Arguments without their secrets, each ended by a NUL.
-    mutating func masked(_ arguments: [UInt8]) -> [UInt8] {
-        guard let redactor, redactor.redact(arguments: arguments.span.bytes, into: &scratch) > 0 else { return arguments }
-        return scratch.bytes.withUnsafeBytes { Array($0) }
-    }
-
     /// What has waited for its result since before `time` is told without it.
     mutating func expire(before time: UInt64) {
         guard !joiner.isEmpty else { return }

@@ -3,24 +3,39 @@ internal import Events
 internal import Glibc
 internal import KernelABI
 internal import Probes
+internal import Redaction
 internal import Rings
 
 /// What processes that were there before the monitor were started with, of which only /proc knows.
-enum RunningProcesses {
+final class RunningProcesses {
+    /// Bytes of arguments that are read.
+    private let limit: Int
+    private let redactor: Redactor?
+
+    init(limit: Int, _ redactor: Redactor?) {
+        self.limit = limit
+        self.redactor = redactor
+    }
+
+    /// Without their secrets.
+    private func masked(_ arguments: [UInt8]) -> [UInt8] {
+        var scratch = RedactionScratch(redactor)
+        guard let redactor, redactor.redact(arguments: arguments.span.bytes, into: &scratch) > 0 else { return arguments }
+        return scratch.bytes.withUnsafeBytes { Array($0) }
+    }
+
     /// Arguments as they lie in a process's memory now, each ended by a NUL; nil where it is not the process of the record any more, or has none.
-    ///
-    /// - Parameter limit: bytes.
-    static func arguments(_ view: borrowing ProcessView, limit: Int) -> [UInt8]? {
+    func arguments(_ view: borrowing ProcessView) -> [UInt8]? {
         let actor = view.actor
         // Threads of the kernel's have none.
-        guard limit > 0, view.executable.inode != 0, isSame(actor.pid, actor.start) else { return nil }
-        guard let bytes = arguments(of: actor.pid, limit: limit), isSame(actor.pid, actor.start) else { return nil }
-        return bytes
+        guard limit > 0, view.executable.inode != 0, Self.isSame(actor.pid, actor.start) else { return nil }
+        guard let bytes = Self.arguments(of: actor.pid, limit: limit), Self.isSame(actor.pid, actor.start) else { return nil }
+        return masked(bytes)
     }
 
     /// What /proc has of a process; nil where it is another by now.
-    static func process(_ pid: UInt32, _ start: UInt64, limit: Int) -> ProcProcess? {
-        guard isSame(pid, start), let status = try? readFile("/proc/\(pid)/stat"), let open = status.firstIndex(of: UInt8(ascii: "(")),
+    func process(_ pid: UInt32, _ start: UInt64) -> ProcProcess? {
+        guard Self.isSame(pid, start), let status = try? readFile("/proc/\(pid)/stat"), let open = status.firstIndex(of: UInt8(ascii: "(")),
             let close = status.lastIndex(of: UInt8(ascii: ")")), open < close
         else { return nil }
         let fields = status[status.index(after: close)...].split(separator: UInt8(ascii: " "))
@@ -29,9 +44,9 @@ enum RunningProcesses {
             count = max(0, readlink("/proc/\(pid)/exe", start, 4096))
         }
         let found = ProcProcess(
-            name: Array(status[status.index(after: open)..<close]), executable: executable, arguments: arguments(of: pid, limit: limit) ?? [],
+            name: Array(status[status.index(after: open)..<close]), executable: executable, arguments: masked(Self.arguments(of: pid, limit: limit) ?? []),
             parentPid: fields.count > 1 ? UInt32(String(decoding: fields[1], as: UTF8.self)) ?? 0 : 0)
-        return isSame(pid, start) ? found : nil
+        return Self.isSame(pid, start) ? found : nil
     }
 
     private static func arguments(of pid: UInt32, limit: Int) -> [UInt8]? {
