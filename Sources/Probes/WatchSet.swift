@@ -413,9 +413,20 @@ package final class WatchSet {
             guard let mount = shown.first(where: { $0.root == [0x2f] }) ?? shown.first else { return nil }
             return (device, mount.type, String(decoding: mount.point, as: UTF8.self))
         }
+        noteOverlays()
+    }
+
+    /// Overlays with entries that want writes, as `watch_overlays` (bpf/lib/watch.h) has them.
+    private func noteOverlays() {
+        let overlays = Set(mounts.mounts.lazy.filter { $0.type == "overlay" }.map(\.device))
         var key: UInt32 = 0
-        var any: UInt64 = fileSystems.contains { $0.type == "overlay" } ? 1 : 0
-        bpf_map_update_elem(maps.overlays, &key, &any, 0)
+        var words = [UInt64](repeating: 0, count: 5)
+        let unwanted = policyBits(unwanted: 1 << HV_FILE_WRITE.rawValue)
+        for (inode, entry) in entries where entry.policy & unwanted == 0 && overlays.contains(inode.device) {
+            words[0] = 1
+            words[1 + Int(inode.device >> 6 & 3)] |= 1 << UInt64(inode.device & 63)
+        }
+        bpf_map_update_elem(maps.overlays, &key, &words, 0)
     }
 }
 
