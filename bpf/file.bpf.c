@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * Changes of watched files, by hooks that see the object. Here: opened, written, mapped,
- * closed. names.h: names that come, go and move; attributes.h; mounts.h; layers.h: what
+ * closed. names.h and rename.h: names that come, go and move; attributes.h; mounts.h; layers.h: what
  * overlayfs and nfsd do below all of those; refused.h: opens; spelled.h: all of it by tracepoints.
  */
-#include "lib/handles.h"
+#include "lib/changes.h"
 #include "lib/hint.h"
 #include "names.h"
+#include "rename.h"
 #include "attributes.h"
 #include "mounts.h"
 #include "layers.h"
@@ -60,23 +61,23 @@ static __always_inline int on_change(struct file *file)
 {
 	struct inode *inode = file->f_inode;
 	__u32 generation = inode->i_generation;
-	__u64 word;
+	__u64 identity = inode_identity(inode->i_ino, generation), word;
 
-	if (!verdict_kept(inode->i_ino, inode->i_sb->s_dev, generation, &word)) {
+	if (!verdict_kept_of(identity, inode->i_sb->s_dev, generation, &word)) {
 		/* Pipes and devices have time stamps as well. */
 		if ((inode->i_mode & S_IFMT) != S_IFREG)
 			return 0;
 		word = judge_layer(inode, file->f_path.dentry);
 	}
-	if (!watch_hit(word)) {
+	if (!watch_hit_by_write(word)) {
 		/* A layer below: the change is one of the overlay's file as well. */
-		if (!watch_overlays || (!(file->f_mode & FMODE_BACKING) && file->f_path.dentry->d_inode == inode))
+		if (!watch_overlays.any || !file_is_layers(file, inode) || !file_overlay_has_entries(file))
 			return 0;
 		word = judge_overlaid(file);
-		if (!watch_hit(word))
+		if (!watch_hit_by_write(word))
 			return 0;
 	}
-	return file_changed_of(file, inode->i_ino, generation, word, false, true);
+	return file_changed_of(file, identity, word, false, true);
 }
 
 /* int file_update_time(struct file *file) -- fs/inode.c */

@@ -2,7 +2,7 @@
 /*
  * What overlayfs does to its layers and nfsd to what it exports: by the vfs_* functions
  * alone, without the hooks that carry a path. Attached only while a watched tree holds a
- * layer, or nfsd runs; the results are told by the programs of names.h.
+ * layer, or nfsd runs; the results are told by the programs of names.h and rename.h.
  */
 #ifndef HV_LAYERS_H
 #define HV_LAYERS_H

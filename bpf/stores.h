@@ -109,7 +109,7 @@ __noinline int file_will_change(__u64 address)
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return 0;
 	word = judge_layer(inode, BPF_CORE_READ(file, f_path.dentry));
-	return watch_hit(word) ? file_changed(file, BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_generation), word, false) : 0;
+	return watch_hit(word) ? file_changed(file, inode, word, false) : 0;
 }
 
 /* The same by a mapping, whose handle may be that of an overlay's layer. */
@@ -119,9 +119,9 @@ __noinline int file_stored(__u64 address)
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u64 word = judge_layer(inode, BPF_CORE_READ(file, f_path.dentry));
 
-	if (!watch_hit(word) && watch_overlays)
+	if (!watch_hit(word) && watch_overlays.any)
 		word = judge_overlaid(file);
-	return watch_hit(word) ? file_changed(file, BPF_CORE_READ(inode, i_ino), BPF_CORE_READ(inode, i_generation), word, false) : 0;
+	return watch_hit(word) ? file_changed(file, inode, word, false) : 0;
 }
 
 static __always_inline int ring_submits(struct io_kiocb *request)
@@ -195,7 +195,7 @@ int BPF_PROG(file_tracepoint_dirty, struct inode *inode, int flags)
 	if (call != ~0u && (!(flags & I_DIRTY_PAGES) || file_call(CALL_KEY(call & 0x7fffffff, syscall_is_compat()))->class))
 		return 0;
 	inode_key(&key, (void *)address_number(inode));
-	if (verdict_kept(key.inode, key.device, key.generation, &word) && !watch_hit(word) && !watch_overlays)
+	if (verdict_kept(key.inode, key.device, key.generation, &word) && !watch_hit(word) && !watch_overlays.any)
 		return 0;
 	file = (void *)file_mapped_here(address_number(inode));
 	return file ? file_stored(address_number(file)) : 0;

@@ -223,7 +223,8 @@ final class Canary {
             case HV_FILE_MMAP_WRITE: .fileMap
             default: nil
             }
-        if let act { note(act, device: view.object.device) }
+        // A name that is to come has no object yet, but a folder.
+        if let act { note(act, device: view.object.device != 0 ? view.object.device : view.directoryDevice) }
         return true
     }
 
@@ -232,9 +233,13 @@ final class Canary {
     private func note(_ act: CanaryAct, device: UInt32) {
         guard let index = files.firstIndex(where: { $0.device == device }) ?? (files.count == 1 ? 0 : nil) else {
             // A layer's device under an overlay: whichever still waits for it.
-            if let index = files.firstIndex(where: { !$0.fired.contains(act) }) { files[index].fired.insert(act) }
+            if let index = files.firstIndex(where: { $0.tried.contains(act) && !$0.fired.contains(act) }) { settle(act, index) }
             return
         }
+        settle(act, index)
+    }
+
+    private func settle(_ act: CanaryAct, _ index: Int) {
         files[index].fired.insert(act)
         if files.allSatisfy({ $0.untried != nil || !$0.tried.contains(act) || $0.fired.contains(act) }) { fired.insert(act) }
     }

@@ -51,8 +51,9 @@ package final class WatchSet {
     /// Touched names that are kept apart; more of them, and everything is looked at.
     private static let mostTouched = 64
     private static let mostKept = 1024
-    /// Watched names that are compared with the file system at each `somethingAppeared`.
-    private static let verified = 256
+    /// Watched names that are compared with the file system at each `somethingAppeared`: of 50,000 each once in a quarter of an hour, for less
+    /// than a thousandth of a CPU.
+    private static let verified = 64
     /// Between two looks at all mount namespaces, ns.
     private static let surveyEvery: UInt64 = 60_000_000_000
     /// Looks at the namespaces between two readings of those that are known, of which mount events tell where the kernel sends them.
@@ -209,8 +210,8 @@ package final class WatchSet {
             if !all { (mounts.points(beyond: before) + before.points(beyond: mounts)).filter(plan.looked.contains).forEach(touch) }
         }
         let done = plan.settle(touched: all || everything ? nil : touched, mounts: mounts)
-        problems = plan.problems.map { ($0.path, $0.reason) }
         let surveying = start >= surveyAt
+        let unchanged = done.isEmpty && !mountsChanged && !all && problems.isEmpty ? namespaces.keys : nil
         if let identities, mountsChanged || surveying {
             for process in mountingProcesses.prefix(Self.mostTouched) { _ = namespaces.refresh(process: process, plan.names, mounts, identities) }
             if surveying {
@@ -223,8 +224,12 @@ package final class WatchSet {
         mountsChanged = false
         mountingProcesses = []
         touched = []
-        apply(done, first: first)
-        noteFileSystems()
+        // A survey that found nothing new ends here: what follows goes through all entries.
+        if unchanged != namespaces.keys {
+            problems = plan.problems.map { ($0.path, $0.reason) }
+            apply(done, first: first)
+            noteFileSystems()
+        }
         scanLinks(first: first)
         // What the configuration was read with goes back: with 50,000 names some 10 MiB.
         if first { hv_release_memory() }
@@ -413,9 +418,20 @@ package final class WatchSet {
             guard let mount = shown.first(where: { $0.root == [0x2f] }) ?? shown.first else { return nil }
             return (device, mount.type, String(decoding: mount.point, as: UTF8.self))
         }
+        noteOverlays()
+    }
+
+    /// Overlays with entries that want writes, as `watch_overlays` (bpf/lib/watch.h) has them.
+    private func noteOverlays() {
+        let overlays = Set(mounts.mounts.lazy.filter { $0.type == "overlay" }.map(\.device))
         var key: UInt32 = 0
-        var any: UInt64 = fileSystems.contains { $0.type == "overlay" } ? 1 : 0
-        bpf_map_update_elem(maps.overlays, &key, &any, 0)
+        var words = [UInt64](repeating: 0, count: 5)
+        let unwanted = policyBits(unwanted: 1 << HV_FILE_WRITE.rawValue)
+        for (inode, entry) in entries where entry.policy & unwanted == 0 && overlays.contains(inode.device) {
+            words[0] = 1
+            words[1 + Int(inode.device >> 6 & 3)] |= 1 << UInt64(inode.device & 63)
+        }
+        bpf_map_update_elem(maps.overlays, &key, &words, 0)
     }
 }
 

@@ -173,11 +173,10 @@ static __always_inline void send_pending(struct scratch *slot, struct dentry *de
 	}
 	pending->operation = record->header.time;
 	pending->action = record->action;
-	pending->object = pending->inode = 0;
+	pending->object = 0;
 	pending->overlay = 0;
 	if (dentry) {
 		pending->object = (__u64)dentry;
-		pending->inode = (__u64)BPF_CORE_READ(dentry, d_inode);
 		pending->overlay = BPF_CORE_READ(dentry, d_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	}
 	if (!record_send(slot))

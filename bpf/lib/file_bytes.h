@@ -7,52 +7,7 @@
 #ifndef HV_FILE_BYTES_H
 #define HV_FILE_BYTES_H
 
-#include "handles.h"
-
-/* One write call, as an event of its own. `bytes` of it lie at `offset`; all ones: not known. */
-static __noinline int write_each(struct file *file, struct handle *handle, __u64 bytes, __u64 offset)
-{
-	__u64 word;
-	struct scratch *slot;
-	struct hv_file *record;
-	struct path *path;
-	struct dentry *dentry;
-	struct vfsmount *mount;
-
-	if (!handle)
-		return 0;
-	word = (__u64)handle->watch << 32 | handle->policy;
-	slot = record_begin_of(handle->actor.cgroup, HV_FILE_WRITE, word);
-	if (!slot)
-		return 0;
-	record = (void *)slot->record;
-	record->header.flags |= HV_FILE_OPEN | HV_FILE_BYTES | handle->flags;
-	if (offset != ~0ULL)
-		record->header.flags |= HV_FILE_OFFSET;
-	record->actor = handle->actor;
-	if (handle->pid == bpf_get_current_pid_tgid() >> 32) {
-		record->actor.tid = bpf_get_current_pid_tgid();
-		record->via = via_of_call(current_call(), TASK_READ(current_task(), flags));
-	} else {
-		record->via = handle->via; /* an end that another context tells */
-	}
-	record->operations = 1;
-	record->size_before = ~0ULL;
-	record->first = record->last = record->header.time;
-	record->value = bytes;
-	record->value_2 = offset;
-	path = file_user_path(file);
-	dentry = BPF_CORE_READ(path, dentry);
-	mount = BPF_CORE_READ(path, mnt);
-	if (handle->state & HANDLE_LAYER && BPF_CORE_READ(dentry, d_inode) != BPF_CORE_READ(file, f_inode)) {
-		dentry = layer_dentry(file);
-		mount = NULL;
-	}
-	object_fill(&record->object, BPF_CORE_READ(dentry, d_inode));
-	put_paths(slot, dentry, mount, HV_FILE_INNER);
-	record_send(slot);
-	return 0;
-}
+#include "changes.h"
 
 /* Whether the caller is to tell of the first change, which waited for its bytes. */
 static __always_inline bool handle_waits(struct handle *handle)

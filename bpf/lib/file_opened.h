@@ -143,7 +143,7 @@ __noinline int descriptor_changed(__u32 descriptor, __u64 bytes)
 			return parameter_changed((__u64)file, bytes);
 		word = judge_layer(inode, BPF_CORE_READ(file, f_path.dentry));
 	}
-	return watch_hit(word) ? file_changed(file, key.inode, key.generation, word, true) : 0;
+	return watch_hit(word) ? file_changed(file, inode, word, true) : 0;
 }
 
 #define O_APPEND 02000

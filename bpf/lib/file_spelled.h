@@ -8,7 +8,7 @@
 #ifndef HV_FILE_SPELLED_H
 #define HV_FILE_SPELLED_H
 
-#include "handles.h"
+#include "changes.h"
 #include "handle.h"
 #include "file_calls.h"
 #include "../mounts.h"

@@ -3,7 +3,7 @@
  * Paths of folders that were walked lately: most changes come several to a folder, and a
  * copy costs a fifth of a walk up two levels. A path is right for as long as no folder is
  * renamed and no mount comes, goes or moves: `names_epoch` goes up then, before and after
- * (names.h, mounts.h), and what was kept under another epoch counts for nothing. So they
+ * (rename.h, mounts.h), and what was kept under another epoch counts for nothing. So they
  * are kept only while those programs are attached (settings.folders), and only on file
  * systems where nothing but rename(2) and its like gives a folder another name. Each CPU has
  * entries of its own; a program may be preempted by another on its CPU.

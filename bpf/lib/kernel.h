@@ -323,6 +323,7 @@ struct bpf_iter__task_file {
 #define CIFS_SUPER_MAGIC 0xff534d42
 #define CEPH_SUPER_MAGIC 0x00c36400
 #define MAY_WRITE 2 /* include/linux/fs.h */
+#define RENAME_EXCHANGE 2 /* include/uapi/linux/fs.h */
 /* include/uapi/linux/stat.h */
 #define S_IFMT 0170000
 #define S_IFREG 0100000

@@ -20,6 +20,14 @@ static __always_inline unsigned long long context_argument(const unsigned long l
 	return value;
 }
 
+/* An argument with the type that the kernel's BTF has for it. Each is a load by itself: the verifier takes no offset that is computed. */
+#define TYPED_ARGUMENT(context, number)                                                                       \
+	({                                                                                                    \
+		__u64 loaded;                                                                                 \
+		asm volatile("%0 = *(u64 *)(%1 + " #number " * 8)" : "=r"(loaded) : "r"(context));            \
+		loaded;                                                                                       \
+	})
+
 #define CONTEXT_REGISTERS(context) ((struct pt_regs *)context_argument(context, 0))
 #define CONTEXT_RESULT(context) ((int)context_argument(context, 1))
 

@@ -13,6 +13,7 @@
 #ifndef HV_WATCH_H
 #define HV_WATCH_H
 
+#include "field.h"
 #include "scratch.h"
 
 #define HV_WATCH_LEVELS 128 /* directories walked upwards; an object deeper below its watched root is not seen */
@@ -30,7 +31,8 @@ struct {
  * of it, tells an entry that is whole. What is overwritten is settled again.
  */
 struct verdict {
-	struct hv_inode_key key;
+	__u64 identity; /* inode_identity() */
+	__u32 device, generation;
 	__u64 epoch;
 	__u64 word; /* entry << 32 | policy */
 	__u64 tag;
@@ -45,8 +47,14 @@ struct {
 
 __u64 watch_epoch SEC(".data.epoch") = 1;
 
-/* Not 0: a watched tree lies on an overlay, so that changes of its layers are judged by the overlay's path too. */
-__u64 watch_overlays SEC(".data.overlays") = 0;
+/*
+ * Overlays that hold entries, by the lowest byte of their device numbers, and whether there are any: changes of their
+ * layers are judged by the overlay's path too.
+ */
+struct {
+	__u64 any;
+	__u64 devices[4];
+} watch_overlays SEC(".data.overlays") = {};
 
 /* Not 0: this program acts on files for the canary, and what it does is reported. */
 __u64 canary_acts SEC(".data.canary") = 0;
@@ -72,46 +80,77 @@ static __always_inline bool watch_hit(__u64 word)
 	return word && !(word & HV_WATCH_IGNORE);
 }
 
-static __always_inline struct verdict *verdict_slot(__u64 inode, __u32 generation)
+/* The same where writes are asked for. */
+static __always_inline bool watch_hit_by_write(__u64 word)
 {
-	__u32 index = ((inode + generation) * 0x9e3779b97f4a7c15ULL >> 32) & settings.verdict_mask;
+	return word && !(word & (HV_WATCH_IGNORE | HV_WATCH_UNWANTED(HV_FILE_WRITE)));
+}
+
+/* False: it has no entry; true: it may have one. */
+static __always_inline bool overlay_has_entries(__u32 device)
+{
+	__u64 word = device >> 6;
+
+	UNKNOWN(word);
+	return watch_overlays.devices[word & 3] >> (device & 63) & 1;
+}
+
+/*
+ * Inode number and generation as one, spread over the upper half: inodes of one generation have different ones, since
+ * the factor is odd, and so do those with numbers below 2^32.
+ */
+static __always_inline __u64 inode_identity(__u64 number, __u32 generation)
+{
+	return (number ^ (__u64)generation << 32) * 0x9e3779b97f4a7c15ULL;
+}
+
+static __always_inline struct verdict *verdict_slot(__u64 identity)
+{
+	__u32 index = identity >> 32 & settings.verdict_mask;
 
 	return bpf_map_lookup_elem(&hv_verdicts, &index);
 }
 
-static __always_inline __u64 verdict_tag(__u64 inode, __u32 device, __u32 generation, __u64 epoch, __u64 word)
+static __always_inline __u64 verdict_tag(__u64 identity, __u32 device, __u64 epoch, __u64 word)
 {
-	return ((inode * 0x9e3779b97f4a7c15ULL ^ device) * 0xff51afd7ed558ccdULL ^ generation ^ epoch) * 0xc4ceb9fe1a85ec53ULL ^ word;
+	return ((identity ^ device) * 0xff51afd7ed558ccdULL ^ epoch) * 0xc4ceb9fe1a85ec53ULL ^ word;
 }
 
-/* What is kept of an inode; false where nothing is. A file system without generations has nothing kept. */
-static __always_inline bool verdict_kept(__u64 inode, __u32 device, __u32 generation, __u64 *word)
+/* What is kept of an inode; false where nothing is: as of all on a file system without generations (verdict_keep). */
+static __always_inline bool verdict_kept_of(__u64 identity, __u32 device, __u32 generation, __u64 *word)
 {
-	struct verdict *verdict = verdict_slot(inode, generation);
+	struct verdict *verdict = verdict_slot(identity);
 
-	if (!verdict || verdict->key.inode != inode || verdict->key.generation != generation || verdict->key.device != device ||
-	    verdict->epoch != watch_epoch || !generation)
+	if (!verdict || verdict->identity != identity || verdict->generation != generation || verdict->device != device || verdict->epoch != watch_epoch)
 		return false;
 	*word = verdict->word;
-	return verdict->tag == verdict_tag(inode, device, generation, verdict->epoch, *word);
+	return verdict->tag == verdict_tag(identity, device, verdict->epoch, *word);
+}
+
+static __always_inline bool verdict_kept(__u64 inode, __u32 device, __u32 generation, __u64 *word)
+{
+	return verdict_kept_of(inode_identity(inode, generation), device, generation, word);
 }
 
 static __always_inline void verdict_keep(const struct hv_inode_key *key, __u64 epoch, __u64 word)
 {
-	struct verdict *verdict = verdict_slot(key->inode, key->generation);
+	__u64 identity = inode_identity(key->inode, key->generation);
+	struct verdict *verdict = verdict_slot(identity);
 
 	if (!verdict || !key->generation)
 		return;
 	verdict->tag = 0;
-	verdict->key = *key;
+	verdict->identity = identity;
+	verdict->device = key->device;
+	verdict->generation = key->generation;
 	verdict->epoch = epoch;
 	verdict->word = word;
-	verdict->tag = verdict_tag(key->inode, key->device, key->generation, epoch, word);
+	verdict->tag = verdict_tag(identity, key->device, epoch, word);
 }
 
 static __always_inline void verdict_drop(const struct hv_inode_key *key)
 {
-	struct verdict *verdict = verdict_slot(key->inode, key->generation);
+	struct verdict *verdict = verdict_slot(inode_identity(key->inode, key->generation));
 
 	if (verdict)
 		verdict->epoch = 0;

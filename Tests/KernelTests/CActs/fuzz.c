@@ -16,11 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Names are few, so that operations meet. Of the operations tried not all succeed. */
-enum { TRIES = 6 };
-
 struct acts_fuzz {
-	uint32_t operations, before, capacity;
+	uint32_t operations, before; /* how many are tried under watch, and before */
+	uint32_t capacity;
 	uint32_t count;
 	uint32_t started; /* the monitor is there */
 	int go, directory;
@@ -39,6 +37,7 @@ static uint32_t roll(struct acts_fuzz *fuzz, uint32_t sides)
 	return (uint32_t)((fuzz->random * 2685821657736338717ULL) >> 33) % sides;
 }
 
+/* Names are few, so that operations meet. */
 static void choose_path(struct acts_fuzz *fuzz, char *path, int directory)
 {
 	static const char *const parents[] = {"", "", "a/", "a/", "b/", "a/c/", "b/a/", "c/"};
@@ -139,8 +138,8 @@ static int perform(struct acts_fuzz *fuzz, struct acts_fuzz_entry *entry)
 	return result;
 }
 
-/* Chooses and does one operation: 1 where it succeeded. */
-static int step(struct acts_fuzz *fuzz, int operation)
+/* Chooses and does one operation, where there is a slot for it. */
+static void step(struct acts_fuzz *fuzz, int operation)
 {
 	struct acts_fuzz_entry *entry = &fuzz->entries[fuzz->count];
 	struct stat status;
@@ -155,11 +154,11 @@ static int step(struct acts_fuzz *fuzz, int operation)
 	case ACTS_FUZZ_OPEN:
 	case ACTS_FUZZ_OPEN_TRUNCATE:
 		if (held)
-			return 0;
+			return;
 		break;
 	case ACTS_FUZZ_COPY:
 		if (fuzz->slots[entry->other] < 0)
-			return 0;
+			return;
 		/* fallthrough */
 	case ACTS_FUZZ_CLOSE:
 	case ACTS_FUZZ_WRITE:
@@ -167,7 +166,7 @@ static int step(struct acts_fuzz *fuzz, int operation)
 	case ACTS_FUZZ_MAP:
 	case ACTS_FUZZ_TRUNCATE_HANDLE:
 		if (!held)
-			return 0;
+			return;
 		break;
 	default: break;
 	}
@@ -183,20 +182,19 @@ static int step(struct acts_fuzz *fuzz, int operation)
 	entry->before = !fuzz->started;
 	fuzz->count++;
 	if (result < 0)
-		return 0;
+		return;
 	int known = fuzz->slots[entry->slot] >= 0 && entry->path[0] == 0 ? fstat(fuzz->slots[entry->slot], &status)
 		: fstatat(fuzz->directory, operation == ACTS_FUZZ_LINK || renames ? entry->target : entry->path, &status, AT_SYMLINK_NOFOLLOW);
 	if (known == 0) {
 		entry->inode = status.st_ino;
 		entry->size = status.st_size;
 	}
-	return 1;
 }
 
 static void play(struct acts_fuzz *fuzz, uint32_t operations)
 {
-	for (uint32_t done = 0; done < operations && fuzz->count + ACTS_FUZZ_SLOTS < fuzz->capacity;) {
-		done += (uint32_t)step(fuzz, choose_operation(fuzz));
+	for (uint32_t end = fuzz->count + operations; fuzz->count < end;) {
+		step(fuzz, choose_operation(fuzz));
 		/* The pace of a busy program, not of a flood. */
 		if (fuzz->count % 32 == 0)
 			usleep(1000);
@@ -233,7 +231,7 @@ static size_t bytes_of(uint32_t capacity)
 
 struct acts_fuzz *acts_fuzz_start(const char *folder, uint64_t seed, uint32_t operations, uint32_t before)
 {
-	uint32_t capacity = (operations + before) * TRIES + ACTS_FUZZ_SLOTS;
+	uint32_t capacity = operations + before + ACTS_FUZZ_SLOTS;
 	int go[2], done[2];
 	char byte;
 	struct acts_fuzz *fuzz = mmap(NULL, bytes_of(capacity), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

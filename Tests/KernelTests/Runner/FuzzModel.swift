@@ -9,6 +9,8 @@ final class Node {
     var size = 0
     /// Where it is: one place for a directory, any number for others.
     var names: [Name] = []
+    /// Names that were removed, the latest last. A handle keeps the one that it was opened by, in a directory that may move yet.
+    var lost: [(directory: Node, name: String)] = []
     var children: [String: Node] = [:]
     /// It had several names at a time.
     var wasLinked = false
@@ -27,10 +29,16 @@ final class Node {
         var name: String
     }
 
-    /// Paths relative to the folder, of every name.
+    /// Paths relative to the folder, of every name; of one without, where the last was.
     var paths: [String] {
-        names.map { name in name.directory.paths.first.map { $0 + "/" + name.name } ?? name.name }
+        if names.isEmpty, let last = lost.last { return [last.directory.path(of: last.name)] }
+        return names.map { $0.directory.path(of: $0.name) }
     }
+
+    /// Where names were that are removed.
+    var lostPaths: [String] { lost.map { $0.directory.path(of: $0.name) } }
+
+    private func path(of name: String) -> String { paths.first.map { $0 + "/" + name } ?? name }
 }
 
 /// How surely an event has to come.
@@ -98,8 +106,12 @@ struct FuzzModel {
         if Self.watched(path) { node.wasWatched = true }
     }
 
-    @discardableResult
-    mutating func detach(_ path: String) throws -> Node {
+    mutating func remove(_ path: String) throws {
+        let (directory, name) = try parent(path)
+        try detach(path).lost.append((directory, name))
+    }
+
+    private mutating func detach(_ path: String) throws -> Node {
         let (directory, name) = try parent(path)
         guard let node = directory.children.removeValue(forKey: name) else { throw Failure("the model has no \(path)") }
         node.names.removeAll { $0.directory === directory && $0.name == name }
@@ -112,7 +124,7 @@ struct FuzzModel {
         // Two names of one file: nothing happens.
         if node === other { return other }
         _ = try detach(path)
-        if other != nil { _ = try detach(target) }
+        if other != nil { exchange ? _ = try detach(target) : try remove(target) }
         try attach(node, target)
         if exchange, let other { try attach(other, path) }
         crossed(node, from: Self.watched(path), to: Self.watched(target))
@@ -137,8 +149,7 @@ struct FuzzModel {
 
     /// The same through a handle.
     func certainty(_ node: Node) -> Certainty {
-        if node.names.isEmpty { return node.wasWatched ? .maybe : .never }
-        if node.wasLinked, node.uncertain { return .maybe }
+        if node.wasLinked, node.names.isEmpty || node.uncertain { return node.wasWatched || wasLeft(node) ? .maybe : .never }
         if node.paths.allSatisfy(Self.watched) { return .surely }
         return elsewhere(node)
     }
@@ -147,8 +158,11 @@ struct FuzzModel {
     private func elsewhere(_ node: Node) -> Certainty {
         if node.uncertain { return .maybe }
         if node.paths.contains(where: Self.watched) { return .surely }
-        return node.wasLinked && node.wasWatched ? .maybe : .never
+        return node.wasLinked && (node.wasWatched || wasLeft(node)) ? .maybe : .never
     }
+
+    /// Whether one of its handles may lie in what is watched now, by a name that is gone.
+    private func wasLeft(_ node: Node) -> Bool { node.lostPaths.contains(where: Self.watched) }
 
     /// Every name with its type, inode, size and number of links, as a scan of the tree gives them.
     func listing() -> Set<String> {

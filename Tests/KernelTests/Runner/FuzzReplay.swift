@@ -15,7 +15,7 @@ struct FuzzReplay {
 
     private var model = FuzzModel()
     private(set) var differences: [String] = []
-    /// The names of the file that the operation's slot has open.
+    /// Where the file is that the operation's slot has open, or was last.
     private var described: [String]?
     private let folder: String
     /// Inode numbers of events are those of stat.
@@ -175,7 +175,7 @@ struct FuzzReplay {
         let certainty: Certainty =
             FuzzModel.watched(operation.path) ? .surely : model.certainty(node, through: operation.path) == .never ? .never : .maybe
         let inode = node.inode
-        try model.detach(operation.path)
+        try model.remove(operation.path)
         return Expectation(action: action, paths: [operation.path], certainty: certainty, inode: inode)
     }
 

@@ -49,7 +49,7 @@ struct acts_fuzz_entry {
 	char target[ACTS_FUZZ_PATH];
 };
 
-/* A run: a folder with `w` and `u` in it, how many operations have to succeed, and the log. */
+/* A run: a folder with `w` and `u` in it, how many operations are tried, and the log. */
 struct acts_fuzz;
 
 /* The first `before` operations are done when it returns. NULL where that can't be (errno). */
