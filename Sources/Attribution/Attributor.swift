@@ -16,6 +16,8 @@ package struct Attributor: ~Copyable {
     private var answers: UInt64 = 0
     /// CLOCK_BOOTTIME at the beginning of the drain, ns; what the tables lend is good for as long.
     private var now: UInt64 = 0
+    /// When memory that is not needed any more is given back; 0: nothing is due.
+    private var trimAt: UInt64 = 0
     /// CLOCK_REALTIME minus CLOCK_BOOTTIME, ns.
     package var realtimeOffset: Int64 = 0
     /// What `facts` was made for, beside its version: the drain, and the actor's ids.
@@ -72,7 +74,11 @@ package struct Attributor: ~Copyable {
         self.now = now
         users?.collect(now: now)
         if hashes?.take() == true { answers &+= 1 }
-        if packages?.take() == true { answers &+= 1 }
+        if packages?.take() == true {
+            answers &+= 1
+            // Reading a database takes memory for a moment.
+            trimAt = now &+ 1_000_000_000
+        }
         tenants?.poll(now: now)
     }
 
@@ -359,7 +365,13 @@ package struct Attributor: ~Copyable {
         return set
     }
 
-    package mutating func expire(now: UInt64) { processes.expire(now: now) }
+    package mutating func expire(now: UInt64) {
+        processes.expire(now: now)
+        if trimAt != 0, now > trimAt {
+            trimAt = 0
+            hv_trim_memory()
+        }
+    }
 }
 
 /// Inode numbers of the host's namespaces; 0: not known.

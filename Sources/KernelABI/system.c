@@ -41,6 +41,11 @@ int hv_refused_module_load(void)
 	return syscall(SYS_finit_module, -1, "", 0) < 0 ? errno : 0;
 }
 
+void hv_share_memory(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+}
+
 void hv_trim_memory(void)
 {
 	malloc_trim(0);

@@ -3,6 +3,7 @@ internal import Events
 internal import FilterLanguage
 internal import Filters
 internal import Glibc
+internal import KernelABI
 internal import Probes
 internal import Redaction
 
@@ -18,6 +19,7 @@ final class Session {
 
     /// A session whose hooks fire as far as this kernel lets them: LSM programs that attach and stay silent are replaced.
     static func open(_ settings: Settings, host: Host, format: EventSink.Format, output: Int32) throws(ProbeError) -> Session {
+        hv_share_memory()
         var demand = Demand(settings, cpus: Self.cpus())
         let session = try Session(demand, settings, host: host, format: format, output: output)
         let proven = session.probes.reports.filter { $0.style == .lsm && $0.fires != nil }

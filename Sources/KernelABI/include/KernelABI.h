@@ -31,6 +31,9 @@ int hv_set_attribute(int descriptor);
 /* finit_module(2) with a descriptor that is none: EBADF, before anything is done. Returns the errno. */
 int hv_refused_module_load(void);
 
+/* Threads that are to come take their memory from where the first one does: what each of them once needed is not kept for it alone. */
+void hv_share_memory(void);
+
 /* Gives what malloc keeps unused back to the kernel. */
 void hv_trim_memory(void);
 

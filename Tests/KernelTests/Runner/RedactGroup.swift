@@ -18,6 +18,10 @@ private let lines: [(arguments: [String], expected: [String])] = [
 
 /// Real executions with secrets: none of them in what is printed, in either format.
 func runRedact(_ context: Context, _ report: inout Report) {
+    if context.guest && !context.full {
+        report.skip("redact", "the host shows it (make soak runs it here)")
+        return
+    }
     let style = "tracepoint"
     let configuration = "\(context.folder)/redact.yaml"
     let program = context.exitProgram
