@@ -425,6 +425,8 @@ struct hv_settings {
 	__u32 detail;          /* HV_DETAIL_* */
 	__u64 tenant_interval; /* ns in which a cgroup may cause one event; 0: no limit */
 	__u64 tenant_burst;    /* ns: it may be ahead of that by so much, at least tenant_interval */
+	__u32 shown_kinds;     /* a bit for each enum hv_kind that becomes events; others take no token of a cgroup's */
+	__u32 reserved;
 	__u8 dentry_at[HV_AT_MAX]; /* enum hv_shifting; 255: the function is not known */
 	__u8 result_at[HV_AT_MAX];
 };
@@ -468,7 +470,7 @@ HV_ASSERT_SIZE(struct hv_tenant, 16 + 8 * HV_KINDS_MAX);
 HV_ASSERT_SIZE(struct hv_inode_key, 16);
 HV_ASSERT_SIZE(struct hv_watch, 8);
 HV_ASSERT_SIZE(struct hv_identity, 24);
-HV_ASSERT_SIZE(struct hv_settings, 72 + 40);
+HV_ASSERT_SIZE(struct hv_settings, 80 + 40);
 #undef HV_ASSERT_SIZE
 
 #endif

@@ -299,16 +299,7 @@ final class Pipeline {
 
 extension RecordKinds {
     /// Those of which events are made.
-    init(shownBy demand: Demand) {
-        self = []
-        let processes = demand.families.contains(.exec)
-        if processes { insert(RecordKinds(kind: HV_KIND_EXEC.rawValue)) }
-        if processes && demand.forks { insert(RecordKinds(kind: HV_KIND_FORK.rawValue)) }
-        if processes && demand.exits { insert(RecordKinds(kind: HV_KIND_EXIT.rawValue)) }
-        if processes && demand.namespaces { insert(RecordKinds(kind: HV_KIND_NAMESPACE.rawValue)) }
-        if demand.families.contains(.file) { insert(RecordKinds(kind: HV_KIND_FILE.rawValue)) }
-        if demand.families.contains(.module) { insert(RecordKinds(kind: HV_KIND_MODULE.rawValue)) }
-    }
+    init(shownBy demand: Demand) { self.init(rawValue: demand.shownKinds) }
 }
 
 extension Attributor {

@@ -35,6 +35,20 @@ package struct Demand: Sendable {
     package var lsmRefusal: String?
 
     package init() {}
+
+    /// Kinds of records that become events, bit n is the `hv_kind` n.
+    package var shownKinds: UInt32 {
+        var kinds: [hv_kind] = []
+        if families.contains(.exec) {
+            kinds.append(HV_KIND_EXEC)
+            if forks { kinds.append(HV_KIND_FORK) }
+            if exits { kinds.append(HV_KIND_EXIT) }
+            if namespaces { kinds.append(HV_KIND_NAMESPACE) }
+        }
+        if families.contains(.file) { kinds.append(HV_KIND_FILE) }
+        if families.contains(.module) { kinds.append(HV_KIND_MODULE) }
+        return kinds.reduce(0) { $0 | 1 << $1.rawValue }
+    }
 }
 
 /// How a hook is kept, or why not.
@@ -197,6 +211,7 @@ package final class Probes {
             settings.report_every = demand.reportEvery
             settings.failed_exec = demand.failedExecs.rawValue
             settings.tenant_interval = demand.tenantInterval
+            settings.shown_kinds = demand.shownKinds
             settings.tenant_burst = max(demand.tenantBurst, demand.tenantInterval)
             settings.handle_mask = Self.powerOfTwo(atLeast: (demand.handles + Self.handleWays - 1) / Self.handleWays) - 1
             settings.verdict_mask = Self.powerOfTwo(atLeast: demand.verdicts) - 1

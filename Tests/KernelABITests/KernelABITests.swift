@@ -245,7 +245,7 @@ struct LayoutTests {
         #expect(MemoryLayout<hv_inode_key>.size == 16)
         #expect(MemoryLayout<hv_watch>.size == 8)
         #expect(MemoryLayout<hv_identity>.size == 24)
-        #expect(MemoryLayout<hv_settings>.size == 112)
+        #expect(MemoryLayout<hv_settings>.size == 120)
     }
 }
 

@@ -72,7 +72,7 @@ __noinline int throttled(__u64 cgroup, __u32 kind)
 
 static __always_inline bool throttled_task(struct task_struct *task, __u32 kind)
 {
-	return settings.tenant_interval && throttled(task_cgroup_id(task), kind);
+	return settings.tenant_interval && settings.shown_kinds & 1U << kind && throttled(task_cgroup_id(task), kind);
 }
 
 #endif
