@@ -281,7 +281,10 @@ package struct Attributor: ~Copyable {
 
     @inline(__always)
     private static func mix(_ sum: UInt64, _ value: UInt64) -> UInt64 {
-        ((sum ^ value) &* 0x9e37_79b9_7f4a_7c15) ^ (sum &>> 29)
+        // Versions are small numbers that follow each other: no sum or difference of theirs may stand for another pair.
+        let spread = (sum &+ 1) &* 0x9e37_79b9_7f4a_7c15
+        let mixed = ((spread ^ spread &>> 32) &+ value) &* 0xff51_afd7_ed55_8ccd
+        return mixed ^ mixed &>> 33
     }
 
     @inline(never)
