@@ -23,22 +23,23 @@ package struct Attributor: ~Copyable {
     /// What `facts` was made for, beside its version: the drain, and the actor's ids.
     private var filledAt: UInt64 = .max
     private let ids: UnsafeMutableRawPointer
-    /// Copies of what is lent for a shorter time than `facts` is: a hash, a package's name and version.
+    /// Copies of what is lent for a shorter time than `facts` is.
     private let copies: UnsafeMutableRawPointer
+    private enum Copy: Int, CaseIterable { case hash, packageName, packageVersion, moduleHash }
     private static let longestCopy = 256
     /// Of the last call of `facts`.
     private let facts: UnsafeMutablePointer<ActorFacts>
     private let ancestors: UnsafeMutablePointer<ActorFacts.Ancestor>
-    private let host: ProcessEntry.Namespaces
+    private let host: Namespaces
 
     /// - Parameters:
     ///   - users, hashes, packages, tenants: nil where they are not asked for.
     ///   - host: its namespaces.
     package init(
-        _ limits: ProcessTable.Limits, host: HostNamespaces = HostNamespaces(), users: consuming Users? = nil, hashes: FileHashes? = nil,
+        _ limits: ProcessTable.Limits, host: Namespaces = Namespaces(), users: consuming Users? = nil, hashes: FileHashes? = nil,
         packages: Packages? = nil, tenants: Tenants? = nil
     ) {
-        self.host = .init(mount: host.mount, pid: host.pid, user: host.user)
+        self.host = host
         self.users = users
         self.hashes = hashes
         self.packages = packages
@@ -56,7 +57,7 @@ package struct Attributor: ~Copyable {
         facts.initialize(to: ActorFacts())
         ancestors = .allocate(capacity: limits.ancestors + 1)
         ids = .allocate(byteCount: Self.idBytes, alignment: 8)
-        copies = .allocate(byteCount: 3 * Self.longestCopy, alignment: 8)
+        copies = .allocate(byteCount: Copy.allCases.count * Self.longestCopy, alignment: 8)
     }
 
     deinit {
@@ -86,27 +87,27 @@ package struct Attributor: ~Copyable {
     ///
     /// - Parameters:
     ///   - records: of `HV_KIND_PROCESS`, one behind the other; what is no whole record ends it.
-    ///   - arguments: of a process, or nil where it is not the same any more.
-    ///   - parent: what /proc has of a process that is somebody's parent and in no record; nil where it is another by now.
-    package mutating func fill(
-        _ records: RawSpan, arguments: (borrowing ProcessView) -> [UInt8]?, parent: (_ pid: UInt32, _ start: UInt64) -> ProcProcess?
-    ) {
-        var at = 0
-        while records.byteCount - at >= MemoryLayout<hv_header>.size {
-            let size = Int(records.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
-            guard size >= MemoryLayout<hv_header>.size, size <= records.byteCount - at else { return }
-            let record = records.extracting(at..<(at + size))
-            at += size
-            guard let view = ProcessView(record) else { continue }
-            let words = arguments(view) ?? []
-            words.withUnsafeBytes { processes.note(view, arguments: $0) }
+    ///   - masked: arguments without their secrets.
+    package mutating func fill(_ records: RawSpan, masked: ([UInt8]) -> [UInt8]) {
+        ProcessView.each(in: records) { view in
+            // Threads of the kernel's have no arguments.
+            let isKernels = view.executable.inode == 0
+            let words = isKernels ? nil : ProcProcess.arguments(view.actor.pid, view.actor.start, limit: processes.limits.arguments)
+            masked(words ?? []).withUnsafeBytes { processes.note(view, arguments: $0) }
             observe(view)
         }
         tenants?.fill()
         for (pid, start) in processes.missingParents() {
-            if let found = parent(pid, start) { processes.note(found, pid: pid, start: start) }
+            guard var found = ProcProcess(pid, start, limit: processes.limits.arguments) else { continue }
+            found.arguments = masked(found.arguments)
+            processes.note(found, pid: pid, start: start)
         }
     }
+
+    /// The same at any later time: those that are gone, and whose end nobody told, are done with.
+    ///
+    /// - Parameter time: before the records were made, ns.
+    package mutating func reconcile(_ records: RawSpan, at time: UInt64) { processes.reconcile(records, at: time) }
 
     /// What a record tells of processes, before it becomes an event.
     @inline(__always)
@@ -160,10 +161,10 @@ package struct Attributor: ~Copyable {
     }
 
     private mutating func observe(_ view: borrowing ExecView) {
-        processes.note(view)
         guard view.error == 0 else { return }
+        let entry = processes.note(view)
         let actor = view.actor
-        if let tenants, let entry = processes.find(pid: actor.pid, start: actor.start) {
+        if let tenants, let entry {
             learn(actor, view.cgroupPath, isCut: view.flags(of: HV_EXEC_CGROUP).contains(.truncated))
             let before = entry.pointee.tenant?.takeUnretainedValue()
             let tenant = tenants.exec(
@@ -195,7 +196,7 @@ package struct Attributor: ~Copyable {
                 .file, pid: actor.pid, start: actor.start, parent: actor.parentPid, time: time, hostPath: hostPath,
                 actorPath: view.filePath.withUnsafeBytes { $0 }))
         switch state {
-        case .known(let bytes): return (copy(bytes, 0), ActorFacts.none, false)
+        case .known(let bytes): return (copy(bytes, .moduleHash), ActorFacts.none, false)
         case .failed(let failure): return (ActorFacts.none, failure.bytes, false)
         case .pending: return (ActorFacts.none, Self.late, true)
         case .unknown: return (ActorFacts.none, ActorFacts.none, false)
@@ -208,8 +209,8 @@ package struct Attributor: ~Copyable {
         return ActorFacts.Bytes(start: name.utf8Start, count: name.utf8CodeUnitCount)
     }
 
-    private func copy(_ bytes: UnsafeRawBufferPointer, _ place: Int) -> UnsafeRawBufferPointer {
-        let to = copies + place * Self.longestCopy
+    private func copy(_ bytes: UnsafeRawBufferPointer, _ place: Copy) -> UnsafeRawBufferPointer {
+        let to = copies + place.rawValue * Self.longestCopy
         let count = min(bytes.count, Self.longestCopy)
         if let start = bytes.baseAddress { memcpy(to, start, count) }
         return UnsafeRawBufferPointer(start: to, count: count)
@@ -222,14 +223,14 @@ package struct Attributor: ~Copyable {
     /// What is known of an actor at the time of its act, valid until the next call.
     @inline(__always)
     package mutating func facts(of actor: borrowing ActorView, at time: UInt64) -> UnsafePointer<ActorFacts> {
-        guard let known = processes.note(actor, at: time) else {
+        guard let entry = processes.entry(actor, time) else {
             facts.pointee = ActorFacts()
             filledAt = .max
             return UnsafePointer(facts)
         }
-        let parent = processes.find(pid: actor.parentPid, start: actor.parentStart)
-        let version = version(known.entry, parent, at: time)
-        if facts.pointee.version != version || filledAt != now || !hasSameIDs(actor) { fill(actor, known.entry, parent, at: time, version) }
+        let parent = processes.parent(of: entry, now: actor)
+        let version = version(entry, parent, at: time)
+        if facts.pointee.version != version || filledAt != now || !hasSameIDs(actor) { fill(actor, entry, parent, at: time, version) }
         return UnsafePointer(facts)
     }
 
@@ -241,7 +242,6 @@ package struct Attributor: ~Copyable {
     /// Another one whenever anything is that the facts are made of, but the actor's own ids.
     @inline(__always)
     private mutating func version(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64) -> UInt64 {
-        settleAll(entry, processes.limits.ancestors)
         var version = Self.mix(entry.pointee.version ^ answers &<< 48, processes.image(of: entry, at: time)?.pointee.version ?? 0)
         version = Self.mix(version, users?.generation ?? 0)
         if tenants != nil { version = Self.mix(version, group(of: entry)?.version ?? 0) }
@@ -253,13 +253,6 @@ package struct Attributor: ~Copyable {
             depth &+= 1
         }
         return version | 1
-    }
-
-    /// From the top down: each runs what the one above it ran.
-    private mutating func settleAll(_ entry: ProcessEntry.Reference, _ depth: Int) {
-        guard let parent = processes.parent(of: entry) else { return }
-        if depth > 0, entry.pointee.imageSince == 0 { settleAll(parent, depth - 1) }
-        processes.settle(entry, parent)
     }
 
     /// What is known of its cgroup, or where nothing is, of its parent's.
@@ -319,6 +312,7 @@ package struct Attributor: ~Copyable {
         facts.pointee.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
         facts.pointee.ancestorsTruncated = up != nil || cut
         if let found = group(of: entry) {
+            facts.pointee.isTenantKnown = true
             facts.pointee.tenant = found.tenant
             facts.pointee.isPending = facts.pointee.isPending || found.isPending
         }
@@ -335,7 +329,7 @@ package struct Attributor: ~Copyable {
         guard image.pointee.object.inode != 0 else { return }
         let identity = FileIdentity(image.pointee.object, ctime: image.pointee.ctime)
         switch hashes?.look(identity) {
-        case .known(let hash): facts.pointee.hash = copy(hash, 0)
+        case .known(let hash): facts.pointee.hash = copy(hash, .hash)
         case .failed(.off), .unknown, nil: break
         case .failed(let failure): facts.pointee.hashFailure = failure.bytes
         case .pending:
@@ -345,8 +339,8 @@ package struct Attributor: ~Copyable {
         guard inHost, !image.pointee.flags.contains(.fileless), let packages else { return }
         switch packages.look(identity, path: image.path) {
         case .owned(let name, let version):
-            facts.pointee.packageName = copy(name, 1)
-            facts.pointee.packageVersion = copy(version, 2)
+            facts.pointee.packageName = copy(name, .packageName)
+            facts.pointee.packageVersion = copy(version, .packageVersion)
         case .unpackaged: facts.pointee.unpackaged = true
         case .pending: facts.pointee.isPending = true
         case .unknown, .unanswered: break
@@ -360,7 +354,7 @@ package struct Attributor: ~Copyable {
         return UnsafeRawBufferPointer(start: start, count: length)
     }
 
-    private func foreign(_ own: ProcessEntry.Namespaces) -> NamespaceSet {
+    private func foreign(_ own: Namespaces) -> NamespaceSet {
         var set: NamespaceSet = []
         if host.mount != 0, own.mount != 0, own.mount != host.mount { set.insert(.mount) }
         if host.pid != 0, own.pid != 0, own.pid != host.pid { set.insert(.pid) }
@@ -374,33 +368,5 @@ package struct Attributor: ~Copyable {
             trimAt = 0
             hv_trim_memory()
         }
-    }
-}
-
-/// Inode numbers of the host's namespaces; 0: not known.
-package struct HostNamespaces: Sendable {
-    package var mount: UInt32
-    package var pid: UInt32
-    package var user: UInt32
-
-    package init(mount: UInt32 = 0, pid: UInt32 = 0, user: UInt32 = 0) {
-        self.mount = mount
-        self.pid = pid
-        self.user = user
-    }
-}
-
-/// What /proc has of a process. Its number and its start are from a record.
-package struct ProcProcess {
-    package var name: [UInt8]
-    package var executable: [UInt8]
-    package var arguments: [UInt8]
-    package var parentPid: UInt32
-
-    package init(name: [UInt8], executable: [UInt8], arguments: [UInt8], parentPid: UInt32) {
-        self.name = name
-        self.executable = executable
-        self.arguments = arguments
-        self.parentPid = parentPid
     }
 }

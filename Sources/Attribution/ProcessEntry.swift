@@ -6,10 +6,14 @@ struct ProcessEntry {
 
     let start: UInt64
     let pid: UInt32
-    var parentPid: UInt32
-    var parentStart: UInt64
-    /// While it is in the table; counted in the parent's `children`.
+    let parentPid: UInt32
+    let parentStart: UInt64
+    /// While it is in the table.
     var parent: Reference?
+    /// Its latest child, and of that one's parent's children the next older and the next younger.
+    var child: Reference?
+    var sibling: Reference?
+    var elder: Reference?
     /// Next in its bucket.
     var next: Reference?
     /// Neighbours among the ended.
@@ -18,13 +22,13 @@ struct ProcessEntry {
 
     var image: UnsafeMutablePointer<Image>?
     /// When it began to run that, and what it ran before: records of several CPUs come out of order, and events are held back.
-    var imageSince: UInt64
+    var imageSince: UInt64 = 0
     var previousImage: UnsafeMutablePointer<Image>?
-    var previousSince: UInt64
+    var previousSince: UInt64 = 0
     /// When it was forked by its parent, whose image it had then; 0: not known, or by another.
-    var forkedAt: UInt64
+    var forkedAt: UInt64 = 0
     /// When it last forked one.
-    var lastForkAt: UInt64
+    var lastForkAt: UInt64 = 0
 
     /// What its exec made of it, or its parent's: retained.
     var tenant: Unmanaged<ProcessTenant>?
@@ -33,19 +37,12 @@ struct ProcessEntry {
     var version: UInt64
     var cgroup: UInt64
     /// When it ended, CLOCK_BOOTTIME ns; 0: it is there.
-    var ended: UInt64
-    /// Entries whose `parent` it is.
-    var children: UInt32
+    var ended: UInt64 = 0
     /// Of the last sweep that found it to be needed.
-    var mark: UInt32
+    var mark: UInt32 = 0
     var namespaces: Namespaces
-    var flags: Flags
+    var flags: Flags = []
     var name: (UInt64, UInt64)
-
-    /// Inode numbers; 0: not known.
-    struct Namespaces: Equatable {
-        var mount: UInt32 = 0, pid: UInt32 = 0, user: UInt32 = 0
-    }
 
     struct Flags: OptionSet {
         let rawValue: UInt32
@@ -58,6 +55,19 @@ struct ProcessEntry {
         static let held = Flags(rawValue: 8)
         /// What is known of it is what /proc had.
         static let fromProc = Flags(rawValue: 16)
+    }
+}
+
+/// Inode numbers of namespaces; 0: not known.
+package struct Namespaces: Equatable, Sendable {
+    package var mount: UInt32
+    package var pid: UInt32
+    package var user: UInt32
+
+    package init(mount: UInt32 = 0, pid: UInt32 = 0, user: UInt32 = 0) {
+        self.mount = mount
+        self.pid = pid
+        self.user = user
     }
 }
 

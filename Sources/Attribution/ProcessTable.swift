@@ -23,25 +23,35 @@ package struct ProcessTable: ~Copyable {
     package let limits: Limits
     /// How long what ended is known at least, ns: longer than records are late.
     package static let linger: UInt64 = 2_000_000_000
-    /// Ended ones with children may be so many more than at the last sweep before there is another.
-    private static let sweepAt = 1024
-
-    private let buckets: UnsafeMutablePointer<ProcessEntry.Reference?>
-    private let mask: Int
-    private var images = ImageTable()
-    private var ended = ProcessList()
-    private var held = ProcessList()
-    private var heldAtSweep = 0
-    private var sweeps: UInt32 = 0
+    let buckets: UnsafeMutablePointer<ProcessEntry.Reference?>
+    let mask: Int
+    var images = ImageTable()
     private var versions: UInt64 = 0
-    private var freedSinceTrim = 0
+    /// Those of the latest whose parent's record has not come yet: who, and whose child.
+    private var orphans = [Orphan](repeating: Orphan(), count: 64)
+    private var nextOrphan = 0
+
+    // Of ProcessTable+Ends.swift.
+    /// Ended ones without children, and with.
+    var ended = ProcessList()
+    var held = ProcessList()
+    var heldAtSweep = 0
+    var sweeps: UInt32 = 0
+    var freedSinceTrim = 0
 
     /// Known now, the ended among them.
-    package private(set) var count = 0
+    package internal(set) var count = 0
     /// Ended ones that were forgotten while others descended from them, or before `linger` was over.
-    package private(set) var evicted: UInt64 = 0
+    package internal(set) var evicted: UInt64 = 0
     /// Processes that found no room, since all were alive.
-    package private(set) var refused: UInt64 = 0
+    package internal(set) var refused: UInt64 = 0
+
+    private struct Orphan {
+        var pid: UInt32 = 0
+        var start: UInt64 = 0
+        var parentPid: UInt32 = 0
+        var parentStart: UInt64 = 0
+    }
 
     package init(_ limits: Limits) {
         self.limits = limits
@@ -70,30 +80,31 @@ package struct ProcessTable: ~Copyable {
 
     /// A new process runs what its maker ran.
     package mutating func note(_ view: borrowing ForkView) {
-        guard let entry = entry(view.actor, view.header.time) else { return }
-        guard !entry.pointee.flags.contains(.seenToStart) else { return }
+        guard let entry = entry(view.actor, view.header.time), !entry.pointee.flags.contains(.seenToStart) else { return }
         entry.pointee.flags.insert(.seenToStart)
+        let maker = find(pid: view.forkerPid, start: view.forkerStart)
+        if entry.pointee.imageSince == 0, let maker { set(maker.pointee.tenant, of: entry) }
         if view.forkerPid == entry.pointee.parentPid && view.forkerStart == entry.pointee.parentStart {
             entry.pointee.forkedAt = view.header.time
-            if let parent = parent(of: entry), parent.pointee.lastForkAt < view.header.time { parent.pointee.lastForkAt = view.header.time }
-        }
-        if entry.pointee.imageSince == 0, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
-            entry.pointee.image = images.retain(image(of: maker, at: view.header.time))
-            set(maker.pointee.tenant, of: entry)
-            touch(entry)
-        } else if entry.pointee.previousImage == nil, let maker = find(pid: view.forkerPid, start: view.forkerStart) {
-            // Its exec came first: before that it ran this.
-            entry.pointee.previousImage = images.retain(image(of: maker, at: view.header.time))
+            if let parent = parent(of: entry) {
+                parent.pointee.lastForkAt = max(parent.pointee.lastForkAt, view.header.time)
+                settle(entry, parent)
+            }
+        } else if let maker {
+            // CLONE_PARENT: its parent is its maker's.
+            inherit(entry, image(of: maker, at: view.header.time))
         }
     }
 
-    package mutating func note(_ view: borrowing ExecView) {
-        guard view.error == 0, let entry = entry(view.actor, view.header.time) else { return }
+    /// - Parameter view: of an exec that is done.
+    mutating func note(_ view: borrowing ExecView) -> ProcessEntry.Reference? {
+        guard let entry = entry(view.actor, view.header.time) else { return nil }
         let time = view.header.time
         var flags: Image.Flags = view.header.has(HV_EXEC_ARGS_TRUNCATED) ? .argumentsCut : []
         if view.header.has(HV_EXEC_FILELESS) { flags.insert(.fileless) }
         let image = makeImage(view.executableObject, view.executableChanged, view.executable, view.arguments.withUnsafeBytes { $0 }, flags)
         run(image, entry, since: time)
+        return entry
     }
 
     /// What an exec made of a process; its children have it too.
@@ -116,6 +127,7 @@ package struct ProcessTable: ~Copyable {
         if arguments.count > 0 { flags.insert(.fromProc) }
         entry.pointee.image = makeImage(view.executable, view.executableChanged, view.executablePath, arguments, flags)
         touch(entry)
+        settleChildren(of: entry)
     }
 
     package mutating func note(_ view: borrowing ExitView) {
@@ -124,22 +136,10 @@ package struct ProcessTable: ~Copyable {
         list(entry)
     }
 
-    /// What any other record tells of its actor.
-    @inline(__always)
-    package mutating func note(_ actor: borrowing ActorView, at time: UInt64) -> Known? {
-        guard let entry = entry(actor, time) else { return nil }
-        return Known(entry: entry)
-    }
-
-    /// A process of the table, valid until the table is changed.
-    package struct Known {
-        let entry: ProcessEntry.Reference
-    }
-
     // MARK: entries
 
     @inline(__always)
-    private func bucket(_ pid: UInt32, _ start: UInt64) -> Int {
+    func bucket(_ pid: UInt32, _ start: UInt64) -> Int {
         Int(truncatingIfNeeded: ((start ^ UInt64(pid) &<< 32) &* 0x9e37_79b9_7f4a_7c15) >> 32) & mask
     }
 
@@ -155,15 +155,16 @@ package struct ProcessTable: ~Copyable {
 
     /// The actor's entry, brought up to date with what the actor says of itself.
     @inline(__always)
-    private mutating func entry(_ actor: borrowing ActorView, _ time: UInt64) -> ProcessEntry.Reference? {
+    mutating func entry(_ actor: borrowing ActorView, _ time: UInt64) -> ProcessEntry.Reference? {
         let found = find(pid: actor.pid, start: actor.start) ?? add(actor, time)
         guard let entry = found else { return nil }
         // A thread's name, and now and then its cgroup and namespaces, are its own; the process has its leader's.
         if actor.tid == actor.pid {
             let name = actor.nameWords
             if entry.pointee.name.0 != name.0 || entry.pointee.name.1 != name.1 || entry.pointee.cgroup != actor.cgroupKey
-                || (actor.mountNamespace != 0 && entry.pointee.namespaces.mount != actor.mountNamespace)
-                || entry.pointee.namespaces.user != actor.userNamespace
+                // An exiting task has none any more.
+                || actor.mountNamespace != 0
+                    && (entry.pointee.namespaces.mount != actor.mountNamespace || entry.pointee.namespaces.user != actor.userNamespace)
             {
                 update(entry, actor)
             }
@@ -175,7 +176,6 @@ package struct ProcessTable: ~Copyable {
     private mutating func update(_ entry: ProcessEntry.Reference, _ actor: borrowing ActorView) {
         entry.pointee.cgroup = actor.cgroupKey
         entry.pointee.name = actor.nameWords
-        // An exiting task has none any more.
         if actor.mountNamespace != 0 {
             entry.pointee.namespaces = .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace)
         }
@@ -192,7 +192,10 @@ package struct ProcessTable: ~Copyable {
             pid: actor.pid, start: actor.start, parentPid: actor.parentPid, parentStart: actor.parentStart, name: actor.nameWords,
             cgroup: actor.cgroupKey, .init(mount: actor.mountNamespace, pid: actor.pidNamespace, user: actor.userNamespace))
         // Whose parent exits later has another by then; whose it was first is its lineage.
-        _ = parent(of: entry)
+        if parent(of: entry) == nil, actor.parentPid != 0 {
+            orphans[nextOrphan] = Orphan(pid: actor.pid, start: actor.start, parentPid: actor.parentPid, parentStart: actor.parentStart)
+            nextOrphan = (nextOrphan + 1) % orphans.count
+        }
         return entry
     }
 
@@ -200,6 +203,13 @@ package struct ProcessTable: ~Copyable {
     @inline(__always)
     mutating func parent(of entry: ProcessEntry.Reference) -> ProcessEntry.Reference? {
         entry.pointee.parent ?? (entry.pointee.parentPid == 0 || entry.pointee.flags.contains(.chainCut) ? nil : findParent(of: entry))
+    }
+
+    /// Its parent as the actor tells of it now: another than who started it where that one ended.
+    @inline(__always)
+    func parent(of entry: ProcessEntry.Reference, now actor: borrowing ActorView) -> ProcessEntry.Reference? {
+        if let first = entry.pointee.parent, first.pointee.start == actor.parentStart, first.pointee.pid == actor.parentPid { return first }
+        return find(pid: actor.parentPid, start: actor.parentStart)
     }
 
     private mutating func findParent(of entry: ProcessEntry.Reference) -> ProcessEntry.Reference? {
@@ -227,232 +237,65 @@ package struct ProcessTable: ~Copyable {
         guard find(pid: pid, start: start) == nil, makeRoom(0) else { return }
         var name = (UInt64(0), UInt64(0))
         withUnsafeMutableBytes(of: &name) { $0.copyBytes(from: found.name.prefix(15)) }
-        let entry = insert(pid: pid, start: start, parentPid: 0, parentStart: 0, name: name, cgroup: 0, .init())
+        let entry = insert(pid: pid, start: start, parentPid: 0, parentStart: 0, name: name, cgroup: 0, Namespaces())
         entry.pointee.flags = [.fromProc, .chainCut]
         if found.parentPid == 0 { entry.pointee.flags.remove(.chainCut) }
-        versions += 1
+        let version = newVersion()
         entry.pointee.image = found.executable.withUnsafeBytes { path in
             found.arguments.withUnsafeBytes { arguments in
                 let kept = UnsafeRawBufferPointer(rebasing: arguments.prefix(limits.arguments))
-                return images.make(object: hv_object(), ctime: 0, path: path, arguments: kept, flags: .fromProc, version: versions)
+                return images.make(object: hv_object(), ctime: 0, path: path, arguments: kept, flags: .fromProc, version: version)
             }
         }
     }
 
     private mutating func insert(
-        pid: UInt32, start: UInt64, parentPid: UInt32, parentStart: UInt64, name: (UInt64, UInt64), cgroup: UInt64, _ namespaces: ProcessEntry.Namespaces
+        pid: UInt32, start: UInt64, parentPid: UInt32, parentStart: UInt64, name: (UInt64, UInt64), cgroup: UInt64, _ namespaces: Namespaces
     ) -> ProcessEntry.Reference {
         let entry = ProcessEntry.Reference.allocate(capacity: 1)
         let place = bucket(pid, start)
         entry.initialize(
             to: ProcessEntry(
-                start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, parent: nil, next: buckets[place], before: nil, behind: nil,
-                image: nil, imageSince: 0, previousImage: nil, previousSince: 0, forkedAt: 0, lastForkAt: 0, tenant: nil, version: 0, cgroup: cgroup, ended: 0, children: 0, mark: 0,
-                namespaces: namespaces, flags: [], name: name))
+                start: start, pid: pid, parentPid: parentPid, parentStart: parentStart, next: buckets[place], version: 0, cgroup: cgroup,
+                namespaces: namespaces, name: name))
         buckets[place] = entry
         count += 1
         touch(entry)
+        for orphan in orphans where orphan.parentPid == pid && orphan.parentStart == start {
+            if let child = find(pid: orphan.pid, start: orphan.start) { _ = self.parent(of: child) }
+        }
         return entry
     }
 
     private mutating func link(_ entry: ProcessEntry.Reference, to parent: ProcessEntry.Reference) {
         entry.pointee.parent = parent
-        parent.pointee.children += 1
-        if parent.pointee.children == 1, parent.pointee.ended != 0 { relist(parent) }
+        entry.pointee.sibling = parent.pointee.child
+        parent.pointee.child?.pointee.elder = entry
+        parent.pointee.child = entry
+        parent.pointee.lastForkAt = max(parent.pointee.lastForkAt, entry.pointee.forkedAt)
+        if entry.pointee.sibling == nil, parent.pointee.ended != 0 { relist(parent) }
+    }
+
+    /// Takes it out of its parent's children.
+    func unlink(_ entry: ProcessEntry.Reference) {
+        guard let parent = entry.pointee.parent else { return }
+        if let elder = entry.pointee.elder { elder.pointee.sibling = entry.pointee.sibling } else { parent.pointee.child = entry.pointee.sibling }
+        entry.pointee.sibling?.pointee.elder = entry.pointee.elder
+        entry.pointee.parent = nil
+        entry.pointee.sibling = nil
+        entry.pointee.elder = nil
     }
 
     @inline(__always)
-    private mutating func touch(_ entry: ProcessEntry.Reference) {
+    mutating func touch(_ entry: ProcessEntry.Reference) {
         versions += 1
         entry.pointee.version = versions
     }
 
-    // MARK: images
-
-    private mutating func makeImage(
-        _ object: hv_object, _ ctime: UInt64, _ path: RawSpan, _ arguments: UnsafeRawBufferPointer, _ flags: Image.Flags
-    ) -> UnsafeMutablePointer<Image> {
-        var flags = flags
-        let kept = UnsafeRawBufferPointer(rebasing: arguments.prefix(limits.arguments))
-        if kept.count < arguments.count { flags.insert(.argumentsCut) }
+    /// The next version, of an image.
+    mutating func newVersion() -> UInt64 {
         versions += 1
-        let version = versions
-        // The view's own memory, lent for this call.
-        let path = path.withUnsafeBytes { $0 }
-        return images.make(object: object, ctime: ctime, path: path, arguments: kept, flags: flags, version: version)
-    }
-
-    /// Takes over the reference.
-    private mutating func run(_ image: UnsafeMutablePointer<Image>, _ entry: ProcessEntry.Reference, since time: UInt64) {
-        guard time >= entry.pointee.imageSince else {
-            // An earlier one that comes late.
-            if time >= entry.pointee.previousSince {
-                images.release(entry.pointee.previousImage)
-                entry.pointee.previousImage = image
-                entry.pointee.previousSince = time
-            } else {
-                images.release(image)
-            }
-            if time < entry.pointee.lastForkAt { settleChildren(of: entry) }
-            return
-        }
-        images.release(entry.pointee.previousImage)
-        entry.pointee.previousImage = entry.pointee.image
-        entry.pointee.previousSince = entry.pointee.imageSince
-        entry.pointee.image = image
-        entry.pointee.imageSince = time
-        touch(entry)
-        if time < entry.pointee.lastForkAt { settleChildren(of: entry) }
-    }
-
-    /// An exec that comes behind a fork that it was before: rare, so all are looked through.
-    private mutating func settleChildren(of parent: ProcessEntry.Reference) {
-        for bucket in 0...mask {
-            var at = buckets[bucket]
-            while let entry = at {
-                at = entry.pointee.next
-                if self.parent(of: entry) == parent { settle(entry, parent) }
-            }
-        }
-    }
-
-    /// A process that has not executed anything runs what its parent ran when it forked it, of which a record may have come later than the fork's.
-    @inline(__always)
-    mutating func settle(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?) {
-        guard entry.pointee.imageSince == 0, entry.pointee.forkedAt != 0, let parent,
-            let inherited = image(of: parent, at: entry.pointee.forkedAt), inherited != entry.pointee.image
-        else { return }
-        _ = images.retain(inherited)
-        images.release(entry.pointee.image)
-        entry.pointee.image = inherited
-        touch(entry)
-    }
-
-    /// What it ran at a time. Further back than the one before the last nothing is known.
-    @inline(__always)
-    func image(of entry: ProcessEntry.Reference, at time: UInt64) -> UnsafeMutablePointer<Image>? {
-        if time >= entry.pointee.imageSince { return entry.pointee.image }
-        return time >= entry.pointee.previousSince ? entry.pointee.previousImage : nil
-    }
-
-    // MARK: ends
-
-    private mutating func list(_ entry: ProcessEntry.Reference) {
-        if entry.pointee.children == 0 {
-            entry.pointee.flags.insert(.listed)
-            ended.append(entry)
-        } else {
-            entry.pointee.flags.insert(.held)
-            held.append(entry)
-        }
-    }
-
-    private mutating func unlist(_ entry: ProcessEntry.Reference) {
-        if entry.pointee.flags.contains(.listed) { ended.remove(entry) }
-        if entry.pointee.flags.contains(.held) { held.remove(entry) }
-        entry.pointee.flags.subtract([.listed, .held])
-    }
-
-    private mutating func relist(_ entry: ProcessEntry.Reference) {
-        unlist(entry)
-        list(entry)
-    }
-
-    /// Forgets what is not needed any more. Call it now and then.
-    package mutating func expire(now: UInt64) {
-        while let entry = ended.first, entry.pointee.ended + Self.linger < now { remove(entry) }
-        if held.count > 2 * heldAtSweep + Self.sweepAt { sweep() }
-        // malloc keeps what lies between blocks that are in use.
-        if freedSinceTrim > 16_384, ended.count < 1024 {
-            freedSinceTrim = 0
-            hv_trim_memory()
-        }
-    }
-
-    private mutating func makeRoom(_ now: UInt64) -> Bool {
-        guard count >= limits.processes else { return true }
-        guard let entry = ended.first ?? held.first else { return false }
-        if entry.pointee.children > 0 || entry.pointee.ended + Self.linger >= now { evicted += 1 }
-        if entry.pointee.children > 0 { orphan(childrenOf: entry) }
-        remove(entry)
-        return true
-    }
-
-    /// Cuts the chains that lead through it.
-    private mutating func orphan(childrenOf parent: ProcessEntry.Reference) {
-        for bucket in 0...mask {
-            var at = buckets[bucket]
-            while let entry = at {
-                if entry.pointee.parent == parent { cut(entry) }
-                at = entry.pointee.next
-            }
-        }
-    }
-
-    private mutating func cut(_ entry: ProcessEntry.Reference) {
-        guard let parent = entry.pointee.parent else { return }
-        entry.pointee.parent = nil
-        entry.pointee.flags.insert(.chainCut)
-        parent.pointee.children -= 1
-        touch(entry)
-    }
-
-    /// - Parameter entry: without children. Its parent may go with it, and that one's.
-    private mutating func remove(_ entry: ProcessEntry.Reference) {
-        var next: ProcessEntry.Reference? = entry
-        while let entry = next {
-            next = nil
-            unlist(entry)
-            let place = bucket(entry.pointee.pid, entry.pointee.start)
-            if buckets[place] == entry {
-                buckets[place] = entry.pointee.next
-            } else {
-                var at = buckets[place]
-                while let one = at, one.pointee.next != entry { at = one.pointee.next }
-                at?.pointee.next = entry.pointee.next
-            }
-            if let parent = entry.pointee.parent {
-                parent.pointee.children -= 1
-                if parent.pointee.children == 0, parent.pointee.ended != 0 {
-                    // It ended before what descended from it: its own time is over, or comes.
-                    if parent.pointee.ended < entry.pointee.ended { next = parent } else { relist(parent) }
-                }
-            }
-            images.release(entry.pointee.image)
-            images.release(entry.pointee.previousImage)
-            entry.pointee.tenant?.release()
-            entry.deallocate()
-            count -= 1
-            freedSinceTrim += 1
-        }
-    }
-
-    /// Cuts chains of ended processes behind the depth to which any living one's parents are told: who forks and exits for ever would
-    /// else have them all kept.
-    private mutating func sweep() {
-        sweeps &+= 1
-        for bucket in 0...mask {
-            var at = buckets[bucket]
-            while let entry = at {
-                at = entry.pointee.next
-                guard entry.pointee.ended == 0 || entry.pointee.flags.contains(.listed) else { continue }
-                var depth = 0, up = entry.pointee.parent
-                while let parent = up, depth <= limits.ancestors {
-                    parent.pointee.mark = sweeps
-                    depth += 1
-                    up = parent.pointee.parent
-                }
-            }
-        }
-        var at = held.first
-        while let entry = at {
-            at = entry.pointee.behind
-            if entry.pointee.mark == sweeps, let parent = entry.pointee.parent, parent.pointee.ended != 0, parent.pointee.mark != sweeps {
-                cut(entry)
-                if parent.pointee.children == 0 { relist(parent) }
-            }
-        }
-        heldAtSweep = held.count
+        return versions
     }
 }
 

@@ -55,8 +55,9 @@ public struct ActorFacts {
     public var ancestorsTruncated = false
     /// The arguments were read in /proc: the process may have written there what it liked.
     public var argumentsAreFromProc = false
-    /// Nil: the host.
+    /// Nil: the host, where `isTenantKnown`.
     public var tenant: Unmanaged<Tenant>?
+    public var isTenantKnown = false
     /// Its namespaces differ from the host's.
     public var foreignNamespaces: NamespaceSet = []
 

@@ -2,8 +2,10 @@
 extension ECSEncoder {
     /// `,"tenant":{...}`, in `hypervigil` before its `process`; nothing where nothing is known.
     func tenant(_ facts: UnsafePointer<ActorFacts>, _ cursor: inout Cursor) {
-        guard facts.pointee.version != 0 else { return }
-        guard let tenant = facts.pointee.tenant else { return cursor.put(",\"tenant\":{\"kind\":\"host\"}") }
+        guard let tenant = facts.pointee.tenant else {
+            if facts.pointee.isTenantKnown { cursor.put(",\"tenant\":{\"kind\":\"host\"}") }
+            return
+        }
         tenant._withUnsafeGuaranteedRef { tenant in
             cursor.put(",\"tenant\":{\"kind\":\"")
             put(tenant.kind.rawValue, &cursor)

@@ -67,8 +67,7 @@ extension Evaluation {
 
     private func tenant(_ field: FactField, _ test: TextTest, _ facts: UnsafePointer<ActorFacts>) -> Bool {
         guard let reference = facts.pointee.tenant else {
-            // Where anything is known, no tenant means the host.
-            return field == .tenantKind && facts.pointee.version != 0 && holds(test, "host")
+            return field == .tenantKind && facts.pointee.isTenantKnown && holds(test, "host")
         }
         return reference._withUnsafeGuaranteedRef { tenant in
             let isContainer = tenant.kind == .container

@@ -81,7 +81,15 @@ struct EventOutput: ~Copyable {
         var known = Resolution()
         known.redacted = redacted
         known.actor = facts(of: record)
-        if waits(known) { hold(record, known) } else { write(record, known) }
+        if waits(known) || wait > 0 && isHashPending(record) { hold(record, known) } else { write(record, known) }
+    }
+
+    /// Of a module's file. Loads are rare: its path is resolved again when the event goes out.
+    private mutating func isHashPending(_ record: RawSpan) -> Bool {
+        guard let view = ModuleView(record) else { return false }
+        var isPending = false
+        resolver.resolve(view, Resolution()) { isPending = attributor?.hash(of: record, hostPath: $0.path).isPending ?? false }
+        return isPending
     }
 
     @inline(__always)
@@ -169,7 +177,7 @@ struct EventOutput: ~Copyable {
         guard let first = held.firstHeld else { return false }
         var known = first.known.pointee
         known.actor = facts(of: first.record.bytes)
-        guard force || first.deadline <= now || known.actor?.pointee.isPending != true else { return false }
+        guard force || first.deadline <= now || known.actor?.pointee.isPending != true && !isHashPending(first.record.bytes) else { return false }
         write(first.record.bytes, known)
         held.removeFirst()
         return true

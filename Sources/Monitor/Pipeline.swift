@@ -19,7 +19,6 @@ final class Pipeline {
     private var throttlesAt: UInt64 = 0
     private let window: UInt64
     private let reorderWindow: UInt64
-    private let argumentsLimit: Int
     private let redactor: Redactor?
     /// Kinds that become events.
     private let shown: RecordKinds
@@ -31,9 +30,17 @@ final class Pipeline {
     private var accountsAt: UInt64 = 0
     private var recordsSinceAccounts = false
     private var nextAppearance: UInt64 = 0
+    /// When the processes that there are are next compared with those that are known; sooner where records of theirs were lost.
+    private var processesAt: UInt64
+    private var isProcessLost = false
     private var saidProblems: Set<String> = []
     private var saidPatterns: UInt64 = 0
 
+    private static let processesEvery: UInt64 = 300_000_000_000
+    private static let processesAtMost: UInt64 = 10_000_000_000
+    private static let ofProcesses: RecordKinds = [
+        RecordKinds(kind: HV_KIND_EXEC.rawValue), RecordKinds(kind: HV_KIND_FORK.rawValue), RecordKinds(kind: HV_KIND_EXIT.rawValue),
+    ]
     /// Of each ring, before what came out of it is written.
     private static let budget = DrainBudget(records: 4096, bytes: 1 << 20)
     /// Budgets before the caller looks at signals and the time again, however fast the producers are.
@@ -50,9 +57,9 @@ final class Pipeline {
         window = settings.consumerOrderWindow.nanoseconds
         reorderWindow = settings.consumerReorderWindow.nanoseconds
         shown = RecordKinds(shownBy: probes.demand)
-        argumentsLimit = settings.attributionArguments
         self.redactor = redactor
         let attached = Clock.boot
+        processesAt = attached + Self.processesEvery
         drain = OrderedDrain(rings: probes.maps.rings.count, notesPerRing: 8192)
         for index in probes.maps.rings.indices {
             let size = index == 0 ? probes.demand.prioritySize : probes.demand.bulkSize
@@ -123,11 +130,18 @@ final class Pipeline {
         }
     }
 
-    /// - Parameter records: of the processes that were there before the programs, one behind the other.
-    func takeOver(_ records: [UInt8]) {
-        let running = RunningProcesses(limit: argumentsLimit, redactor)
-        handler.output.attributor?.fill(
-            records.span.bytes, arguments: { running.arguments($0) }, parent: { running.process($0, $1) })
+    /// Processes that were there before the programs: all that start from now on are seen to.
+    func takeOverProcesses() {
+        guard let records = probes.processes() else { return }
+        handler.output.attributor?.fill(records.span.bytes) { [redactor] in redactor.masked($0) }
+    }
+
+    /// Takes out those that are gone without a record of it, which may have been lost.
+    private func lookAtProcesses(now: UInt64) {
+        processesAt = now + Self.processesEvery
+        isProcessLost = false
+        guard handler.output.attributor != nil, let records = probes.processes() else { return }
+        handler.output.attributor?.reconcile(records.span.bytes, at: now)
     }
 
     func say(_ detail: MonitorEvent.Detail) {
@@ -178,6 +192,7 @@ final class Pipeline {
         probes.misses { program, count in
             guard let miss = misses.update(program: program.id, misses: count, now: time) else { return }
             if program.forgets { watch?.forgetVerdicts() }
+            if !Self.kinds(named: program.kind).isDisjoint(with: Self.ofProcesses) { isProcessLost = true }
             if program.losesEvents {
                 say(
                     .lost(
@@ -193,6 +208,7 @@ final class Pipeline {
         }
         if time > Self.resultWait { handler.expire(before: time - Self.resultWait) }
         handler.output.attributor?.expire(now: time)
+        if time >= processesAt || isProcessLost && time >= processesAt - Self.processesEvery + Self.processesAtMost { lookAtProcesses(now: time) }
     }
 
     /// Brings the watch set in line with what names lead to now, where that has changed.
@@ -268,6 +284,7 @@ final class Pipeline {
             others += count
             if kind != Int(HV_KIND_RESULT.rawValue) { unseen.insert(one) }
         }
+        if !kinds.union(unseen).isDisjoint(with: Self.ofProcesses) { isProcessLost = true }
         if !unseen.isEmpty {
             say(
                 .lost(
@@ -314,9 +331,18 @@ extension Attributor {
         self.init(
             ProcessTable.Limits(
                 processes: settings.attributionProcesses, ancestors: settings.attributionAncestors, arguments: settings.attributionArguments),
-            host: HostNamespaces(mount: identity.mountNamespace, pid: Host.pidNamespace, user: identity.userNamespace), users: users,
+            host: Namespaces(mount: identity.mountNamespace, pid: Host.pidNamespace, user: identity.userNamespace), users: users,
             hashes: settings.attributionHash == .none ? nil : FileHashes(limits),
             packages: settings.attributionPackages == .none ? nil : Packages(),
             tenants: Tenants(programs: MachinePrograms(configured: settings.attributionVmms)))
+    }
+}
+
+extension Redactor? {
+    /// Arguments, each ended by a NUL, without their secrets.
+    fileprivate func masked(_ arguments: [UInt8]) -> [UInt8] {
+        guard let self else { return arguments }
+        var scratch = RedactionScratch(self)
+        return self.redact(arguments: arguments.span.bytes, into: &scratch) == 0 ? arguments : scratch.bytes.withUnsafeBytes { Array($0) }
     }
 }

@@ -96,7 +96,7 @@ struct EvaluationTests {
             return ActorFacts.Bytes(start: copy, count: texts[index].count - dropping)
         }
         var facts = ActorFacts()
-        facts.version = 1
+        (facts.version, facts.isTenantKnown) = (1, true)
         facts.userName = bytes(0, dropping: 1)
         facts.loginUserName = bytes(0, dropping: 1)
         facts.executable = bytes(1, dropping: 1)

@@ -70,6 +70,17 @@ public struct ProcessView: ~Escapable {
         self.bytes = bytes
     }
 
+    /// Calls `body` with each of records that lie one behind the other; what is no whole record ends it.
+    public static func each(in records: RawSpan, _ body: (borrowing ProcessView) -> Void) {
+        var at = 0
+        while records.byteCount - at >= MemoryLayout<hv_header>.size {
+            let size = Int(records.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
+            guard size >= MemoryLayout<hv_header>.size, size <= records.byteCount - at else { return }
+            if let view = ProcessView(records.extracting(at..<(at + size))) { body(view) }
+            at += size
+        }
+    }
+
     @inlinable static var slots: Int { @inline(__always) get { MemoryLayout<hv_process>.offset(of: \.strings).unsafelyUnwrapped } }
 
     @inlinable public var header: HeaderView { @_lifetime(copy self) get { HeaderView(validated: bytes) } }

@@ -62,7 +62,7 @@ private func storm(_ context: Context) throws {
     print("   \(forked) processes, \(seen.count) told, \(lost) lost; RSS \(before) KiB before, at most \(highest), \(after) after")
     try expectEqual(seen.count + lost, forked, "exits told and lost")
     try expect(highest < 64 << 10, "RSS of \(highest) KiB")
-    try expect(after <= before + 16 * 1024, "RSS was \(before) KiB before the storm and is \(after) after it")
+    try expect(after <= before + 6 * 1024, "RSS was \(before) KiB before the storm and is \(after) after it")
     watch.removeOutput()
 }
 
