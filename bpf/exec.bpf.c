@@ -12,9 +12,9 @@
 
 /*
  * How often a further program on the tracepoint took the first one's place: what the
- * kernel skipped of the first less this is lost. [0] exec, [1] exit.
+ * kernel skipped of the first less this is lost. [0] exec, [1] exit, [2] fork.
  */
-__u64 taken_over[2] SEC(".data.taken") = { 0, 0 };
+__u64 taken_over[3] SEC(".data.taken") = { 0, 0, 0 };
 
 #include "process.h"
 #include "attribution.h"

@@ -15,19 +15,31 @@ struct {
 	__type(value, __u32);
 } hv_exiting SEC(".maps");
 
+/*
+ * When the children of late were started, by the end of their numbers: which of the programs on the tracepoint came first. Numbers
+ * are given out one after the other, so that a place is another's only when as many have been forked as there are places.
+ */
+#define HV_FORKED 4096
+__u64 forked[HV_FORKED] SEC(".data.forked") = { 0 };
+
 /* TP_PROTO(struct task_struct *parent, struct task_struct *child) -- include/trace/events/sched.h */
-static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
+/* Whether it is the one that reports. */
+static __always_inline bool on_fork(struct task_struct *parent, struct task_struct *child)
 {
 	__u32 ring = ring_bulk();
+	__u32 place = child->pid & (HV_FORKED - 1);
 	struct scratch *slot;
 	struct hv_fork *record;
 
-	if (child->pid != child->tgid || throttled_task(parent, HV_KIND_FORK))
-		return 0;
+	if (child->pid != child->tgid || forked[place] == child->start_boottime)
+		return false;
+	forked[place] = child->start_boottime;
+	if (throttled_task(parent, HV_KIND_FORK))
+		return true;
 	slot = scratch_get();
 	if (!slot) {
 		ring_no_scratch(ring, HV_KIND_FORK);
-		return 0;
+		return true;
 	}
 	record = (void *)slot->record;
 	header_begin(&record->header, HV_KIND_FORK);
@@ -37,13 +49,34 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	record->reserved = 0;
 	ring_send(ring, &record->header, sizeof(*record));
 	scratch_put(slot);
-	return 0;
+	return true;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	return on_fork(parent, child);
+	on_fork(parent, child);
+	return 0;
+}
+
+/* As exec_done_again: `forked` tells whether one above was there. */
+static __always_inline int fork_taken_over(struct task_struct *parent, struct task_struct *child)
+{
+	if (on_fork(parent, child))
+		count(&taken_over[2]);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork_again, struct task_struct *parent, struct task_struct *child)
+{
+	return fork_taken_over(parent, child);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork_again_2, struct task_struct *parent, struct task_struct *child)
+{
+	return fork_taken_over(parent, child);
 }
 
 /* TP_PROTO(struct task_struct *p) -- include/trace/events/sched.h; from 6.16 also bool group_dead, which is not needed */

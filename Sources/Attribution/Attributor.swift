@@ -89,13 +89,7 @@ package struct Attributor: ~Copyable {
     ///   - records: of `HV_KIND_PROCESS`, one behind the other; what is no whole record ends it.
     ///   - masked: arguments without their secrets.
     package mutating func fill(_ records: RawSpan, masked: ([UInt8]) -> [UInt8]) {
-        ProcessView.each(in: records) { view in
-            // Threads of the kernel's have no arguments.
-            let isKernels = view.executable.inode == 0
-            let words = isKernels ? nil : ProcProcess.arguments(view.actor.pid, view.actor.start, limit: processes.limits.arguments)
-            masked(words ?? []).withUnsafeBytes { processes.note(view, arguments: $0) }
-            observe(view)
-        }
+        ProcessView.each(in: records) { note($0, masked: masked) }
         tenants?.fill()
         for (pid, start) in processes.missingParents() {
             guard var found = ProcProcess(pid, start, limit: processes.limits.arguments) else { continue }
@@ -104,10 +98,27 @@ package struct Attributor: ~Copyable {
         }
     }
 
-    /// The same at any later time: those that are gone, and whose end nobody told, are done with.
+    private mutating func note(_ view: borrowing ProcessView, masked: ([UInt8]) -> [UInt8]) {
+        // Threads of the kernel's have no arguments.
+        let isKernels = view.executable.inode == 0
+        let words = isKernels ? nil : ProcProcess.arguments(view.actor.pid, view.actor.start, limit: processes.limits.arguments)
+        masked(words ?? []).withUnsafeBytes { processes.note(view, arguments: $0) }
+        observe(view)
+    }
+
+    /// The same at any later time: those that are gone, and whose end nobody told, are done with; those whose start nobody told are taken in.
     ///
-    /// - Parameter time: before the records were made, ns.
-    package mutating func reconcile(_ records: RawSpan, at time: UInt64) { processes.reconcile(records, at: time) }
+    /// - Parameters:
+    ///   - records, masked: as for ``fill(_:masked:)``.
+    ///   - time: before the records were made, ns.
+    package mutating func reconcile(_ records: RawSpan, at time: UInt64, masked: ([UInt8]) -> [UInt8]) {
+        ProcessView.each(in: records) { view in
+            // What started of late has its record still on the way.
+            guard view.actor.start &+ ProcessTable.linger < time, processes.find(pid: view.actor.pid, start: view.actor.start) == nil else { return }
+            note(view, masked: masked)
+        }
+        processes.reconcile(records, at: time)
+    }
 
     /// What a record tells of processes, before it becomes an event.
     @inline(__always)
@@ -299,18 +310,19 @@ package struct Attributor: ~Copyable {
             facts.pointee.parentArguments = image.arguments
         }
         var up = entry.pointee.parent, depth = 0
-        var cut = entry.pointee.flags.contains(.chainCut)
+        var last = entry
         while let one = up, depth < processes.limits.ancestors {
             (ancestors + depth).initialize(
                 to: ActorFacts.Ancestor(
                     start: one.pointee.start, pid: one.pointee.pid, name: Self.name(of: one),
                     executable: processes.image(of: one, at: time)?.path ?? ActorFacts.none, isFromProc: one.pointee.flags.contains(.fromProc)))
-            cut = one.pointee.flags.contains(.chainCut)
+            last = one
             up = one.pointee.parent
             depth += 1
         }
         facts.pointee.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
-        facts.pointee.ancestorsTruncated = up != nil || cut
+        // Where the chain was cut, and where a parent is not in the table, since its start was missed.
+        facts.pointee.ancestorsTruncated = up != nil || last.pointee.flags.contains(.chainCut) || last.pointee.parentPid != 0
         if let found = group(of: entry) {
             facts.pointee.isTenantKnown = true
             facts.pointee.tenant = found.tenant

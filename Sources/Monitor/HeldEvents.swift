@@ -1,4 +1,5 @@
 internal import Events
+internal import Glibc
 internal import Rings
 
 /// Events that wait for what is still to be found out of their actors, in the order in which they came: behind one that waits all wait.
@@ -15,6 +16,9 @@ struct HeldEvents: ~Copyable {
     }
 
     private static let room = 4 << 20
+    /// Of it this much is kept when nothing is held; what a crowd took beyond that is given back.
+    private static let kept = 256 << 10
+    private static let page = 4096
     private static let headBytes = (MemoryLayout<Head>.size + 15) & ~15
     private let bytes: UnsafeMutableRawPointer
     private var first = 0
@@ -22,8 +26,10 @@ struct HeldEvents: ~Copyable {
     /// Where what has wrapped around ends; the rest lies from `first` to `top`.
     private var top = 0
     private(set) var count = 0
+    /// Bytes that were in use since memory was given back.
+    private var touched = 0
 
-    init() { bytes = .allocate(byteCount: Self.room, alignment: 16) }
+    init() { bytes = .allocate(byteCount: Self.room, alignment: Self.page) }
 
     deinit { bytes.deallocate() }
 
@@ -61,6 +67,7 @@ struct HeldEvents: ~Copyable {
         }
         end = place + stride
         if end > top { top = end }
+        touched = max(touched, end)
         count += 1
         return true
     }
@@ -84,9 +91,17 @@ struct HeldEvents: ~Copyable {
     mutating func removeFirst() {
         first += (bytes + first).assumingMemoryBound(to: Head.self).pointee.stride
         count -= 1
-        if first >= top && count > 0 {
+        if count == 0 {
+            giveBack()
+        } else if first >= top {
             first = 0
             top = end
         }
+    }
+
+    private mutating func giveBack() {
+        guard touched > Self.kept else { return }
+        madvise(bytes + Self.kept, Self.room - Self.kept, MADV_DONTNEED)
+        touched = 0
     }
 }

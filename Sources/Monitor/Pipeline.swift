@@ -136,12 +136,12 @@ final class Pipeline {
         handler.output.attributor?.fill(records.span.bytes) { [redactor] in redactor.masked($0) }
     }
 
-    /// Takes out those that are gone without a record of it, which may have been lost.
+    /// Takes out those that are gone without a record of it, which may have been lost, and takes in those that came without one.
     private func lookAtProcesses(now: UInt64) {
         processesAt = now + Self.processesEvery
         isProcessLost = false
         guard handler.output.attributor != nil, let records = probes.processes() else { return }
-        handler.output.attributor?.reconcile(records.span.bytes, at: now)
+        handler.output.attributor?.reconcile(records.span.bytes, at: now) { [redactor] in redactor.masked($0) }
     }
 
     func say(_ detail: MonitorEvent.Detail) {

@@ -45,7 +45,7 @@ struct Program: Sendable {
     var losesEvents: Bool {
         switch name {
         // The first one's account says what these could not take over.
-        case "exec_done_again", "exec_done_again_2", "process_exit_again", "process_exit_again_2":
+        case "exec_done_again", "exec_done_again_2", "process_exit_again", "process_exit_again_2", "process_fork_again", "process_fork_again_2":
             false
         case "exec_rename", "exec_check_lsm", "exec_check_fentry", "module_arguments", "module_loaded", "module_freed", "module_file_lsm",
             "module_file_fentry", "module_open_lsm", "module_open_fentry", "file_identities", "process_list":
@@ -142,7 +142,13 @@ extension Hook {
 
     static let fork = Hook(
         family: .exec, promise: "fork", kind: "fork",
-        alternatives: [[Program(name: "process_fork", target: .tracepoint("sched_process_fork"))]],
+        alternatives: [
+            [
+                Program(name: "process_fork", target: .tracepoint("sched_process_fork")),
+                Program(name: "process_fork_again", target: .tracepoint("sched_process_fork")),
+                Program(name: "process_fork_again_2", target: .tracepoint("sched_process_fork")),
+            ]
+        ],
         canary: .fork, without: "forks are not seen")
 
     static let exit = Hook(

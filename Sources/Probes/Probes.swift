@@ -371,6 +371,7 @@ package final class Probes {
             switch attached[index].program.name {
             case "exec_done": taken = takenOver.exec
             case "process_exit": taken = takenOver.exit
+            case "process_fork": taken = takenOver.fork
             default:
                 body(program, misses[index])
                 continue
@@ -382,8 +383,8 @@ package final class Probes {
         }
     }
 
-    private func takenOver() -> (exec: UInt64, exit: UInt64) {
-        var key: UInt32 = 0, counts: (UInt64, UInt64) = (0, 0)
+    private func takenOver() -> (exec: UInt64, exit: UInt64, fork: UInt64) {
+        var key: UInt32 = 0, counts: (UInt64, UInt64, UInt64) = (0, 0, 0)
         if let map = objects[.exec]?.map(".data.taken") { bpf_map_lookup_elem(map, &key, &counts) }
         return counts
     }

@@ -244,7 +244,7 @@ struct ProcessTableTests {
             records += withUnsafeBytes(of: process) { Array($0) }
         }
         let time: UInt64 = 100_000_000_000
-        attributor.reconcile(records.span.bytes, at: time)
+        attributor.reconcile(records.span.bytes, at: time) { $0 }
         attributor.expire(now: time + ProcessTable.linger + 1)
         #expect(attributor.processes.count == 2)
         attributor.take(Act(kind: .fork, time: time, process: late, parent: World.first))

@@ -17,6 +17,8 @@ struct Context {
     var style: String?
     /// Names of groups; empty: all.
     var groups: [String] = []
+    /// Those that are skipped.
+    var except: [String] = []
     /// A folder of this run, outside of every watched one.
     var folder = ""
 
