@@ -74,10 +74,11 @@ struct DpkgDatabase {
     private func list(_ name: [UInt8]) -> [UInt8]? { contents("\(folder)/info/" + String(decoding: name, as: UTF8.self) + ".list") }
 
     private func has(_ list: [UInt8], _ path: [UInt8]) -> Bool {
-        list.split(separator: 0x0a).contains { line in
-            guard line.last == path.last else { return false }
-            return normal(line).elementsEqual(path)
+        var has = false
+        eachLine(of: list) { line in
+            if !has, line.last == path.last { has = normal(line).elementsEqual(path) }
         }
+        return has
     }
 
     /// The path with a link of the top level resolved.
@@ -95,8 +96,7 @@ struct DpkgDatabase {
     private mutating func read() -> Bool {
         self = DpkgDatabase(root: root)
         aliases = Self.aliases(root)
-        guard let status = contents(folder + "/status"), let names = Self.lists(folder + "/info"), !names.isEmpty else { return false }
-        let versions = Self.versions(status)
+        guard let names = Self.lists(folder + "/info"), !names.isEmpty, let versions = contents(folder + "/status").map(Self.versions) else { return false }
         if access(folder + "/diversions", F_OK) == 0 {
             guard let text = contents(folder + "/diversions") else { return false }
             diversions = Self.diversions(text).map { Diversion(from: normal($0.from), to: normal($0.to), by: $0.by) }
@@ -108,7 +108,8 @@ struct DpkgDatabase {
             let version = versions[name] ?? versions[Array(package)] ?? []
             guard let number = index.add(package: package, version: version) else { return false }
             lists.append(name)
-            for line in list.split(separator: 0x0a) where line.first == 0x2f {
+            eachLine(of: list) { line in
+                guard line.first == 0x2f else { return }
                 if aliases.contains(where: { line.starts(with: $0.name) }) { index.add(path: normal(line), of: number) } else { index.add(path: line, of: number) }
             }
         }
@@ -164,7 +165,7 @@ struct DpkgDatabase {
             }
             (name, architecture, version) = ([], [], [])
         }
-        for line in status.split(separator: 0x0a, omittingEmptySubsequences: false) {
+        eachLine(of: status) { line in
             if line.isEmpty {
                 end()
             } else if let value = value(of: "Package:", line) {

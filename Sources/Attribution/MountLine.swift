@@ -85,3 +85,13 @@ func contents(of descriptor: Int32, limit: Int) -> [UInt8]? {
         }
     }
 }
+
+/// Each line of a text, empty ones too, without making an array of them: of a large text that takes as much memory again.
+func eachLine(of text: [UInt8], _ body: (ArraySlice<UInt8>) throws -> Void) rethrows {
+    var from = text.startIndex
+    while let end = text[from...].firstIndex(of: 0x0a) {
+        try body(text[from..<end])
+        from = end + 1
+    }
+    try body(text[from...])
+}

@@ -33,14 +33,15 @@ struct PackageIndex {
         return UInt32(packageCount - 1)
     }
 
-    mutating func add(path: some Sequence<UInt8>, of package: UInt32) { owners.append(hash(path) | UInt64(package)) }
+    mutating func add(path: some Sequence<UInt8>, of package: UInt32) {
+        // In small steps: twice as much would be a peak of its own.
+        if owners.count == owners.capacity { owners.reserveCapacity(owners.count + owners.count / 4 + 1024) }
+        owners.append(hash(path) | UInt64(package))
+    }
 
     /// Call it when all are there, before `owners(of:)`.
     mutating func finish() {
         owners.sort()
-        // No more than is needed.
-        owners = Array(owners[...])
-        text = Array(text[...])
     }
 
     /// Numbers of the packages that have this path, but for collisions of the hash.

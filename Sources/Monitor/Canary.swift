@@ -6,8 +6,6 @@ internal import Rings
 /// Acts of the monitor's own whose events must come back: attached is not firing. Its events never reach a sink.
 final class Canary {
     private let own: UInt32
-    /// One or two; each exec and exit is compared with them.
-    private var children: [UInt32] = []
     private(set) var tried: Set<CanaryAct> = []
     private(set) var fired: Set<CanaryAct> = []
     /// File acts by device: what was tried and what came back.
@@ -53,7 +51,6 @@ final class Canary {
         let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("hypervigil"), strdup("--version"), nil]
         defer { arguments.forEach { free($0) } }
         if posix_spawn(&child, "/proc/self/exe", &actions, nil, arguments, environ) == 0 {
-            children.append(UInt32(child))
             var status: Int32 = 0
             while waitpid(child, &status, 0) < 0 && errno == EINTR {}
         }
@@ -228,7 +225,8 @@ final class Canary {
         return true
     }
 
-    private func isOurs(_ actor: borrowing ActorView) -> Bool { actor.parentPid == own || children.contains(actor.pid) || actor.pid == own }
+    /// This process, or a child of it. Of the child that acted nothing is remembered: its number is another process's later.
+    private func isOurs(_ actor: borrowing ActorView) -> Bool { actor.pid == own || actor.parentPid == own }
 
     private func note(_ act: CanaryAct, device: UInt32) {
         guard let index = files.firstIndex(where: { $0.device == device }) ?? (files.count == 1 ? 0 : nil) else {

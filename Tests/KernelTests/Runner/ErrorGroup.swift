@@ -75,6 +75,13 @@ private func checkRefusals(_ context: Context, _ report: inout Report) {
         try expectEqual(lines.count, 1, "lines (\(lines))")
         try expect(lines[0].contains("BTF"), "\(lines)")
     }
+    report.check("errors.no-proc") {
+        let hide = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"]
+        let (status, lines, _) = try ended(context, ["watch", "--duration", "1"], wrapper: hide)
+        try expectEqual(status, 69, "exit code (\(lines))")
+        try expectEqual(lines.count, 1, "lines (\(lines))")
+        try expect(lines[0].contains("/proc"), "\(lines)")
+    }
     report.check("errors.no-tracefs") {
         let script = "for m in /sys/kernel/tracing /sys/kernel/debug/tracing /sys/kernel/debug; do umount -l $m 2>/dev/null; done; exec \"$@\""
         let hide = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, "sh"]
