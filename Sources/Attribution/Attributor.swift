@@ -10,6 +10,8 @@ package struct Attributor: ~Copyable {
     private let hashes: FileHashes?
     private let packages: Packages?
     private let tenants: Tenants?
+    /// Theirs, without the reference.
+    private let tenantChanges: UnsafePointer<UInt64>?
     /// By their numbers in the kernel.
     private let hierarchies: UnsafeMutablePointer<CgroupHierarchy?>
     /// Goes up when a hash or a package has become known.
@@ -20,16 +22,13 @@ package struct Attributor: ~Copyable {
     private var trimAt: UInt64 = 0
     /// CLOCK_REALTIME minus CLOCK_BOOTTIME, ns.
     package var realtimeOffset: Int64 = 0
-    /// What `facts` was made for, beside its version: the drain, and the actor's ids.
-    private var filledAt: UInt64 = .max
-    private let ids: UnsafeMutableRawPointer
-    /// Copies of what is lent for a shorter time than `facts` is.
-    private let copies: UnsafeMutableRawPointer
-    private enum Copy: Int, CaseIterable { case hash, packageName, packageVersion, moduleHash }
-    private static let longestCopy = 256
-    /// Of the last call of `facts`.
-    private let facts: UnsafeMutablePointer<ActorFacts>
-    private let ancestors: UnsafeMutablePointer<ActorFacts.Ancestor>
+    private let cache: FactsCache
+    /// Goes up when what the tables of names lent is not good any more.
+    private var epoch: UInt64 = 0
+    /// Of a process that found no place.
+    private let unknown: UnsafeMutablePointer<ActorFacts>
+    /// The last module's.
+    private let moduleHash: UnsafeMutableRawPointer
     private let host: Namespaces
 
     /// - Parameters:
@@ -44,6 +43,7 @@ package struct Attributor: ~Copyable {
         self.hashes = hashes
         self.packages = packages
         self.tenants = tenants
+        tenantChanges = tenants.map { UnsafePointer($0.table.changes) }
         hierarchies = .allocate(capacity: 256)
         hierarchies.initialize(repeating: nil, count: 256)
         hierarchies[0] = .unified
@@ -53,18 +53,15 @@ package struct Attributor: ~Copyable {
             }
         }
         processes = ProcessTable(limits)
-        facts = .allocate(capacity: 1)
-        facts.initialize(to: ActorFacts())
-        ancestors = .allocate(capacity: limits.ancestors + 1)
-        ids = .allocate(byteCount: Self.idBytes, alignment: 8)
-        copies = .allocate(byteCount: Copy.allCases.count * Self.longestCopy, alignment: 8)
+        cache = FactsCache(ancestors: limits.ancestors)
+        unknown = .allocate(capacity: 1)
+        unknown.initialize(to: ActorFacts())
+        moduleHash = .allocate(byteCount: FactsCache.longestCopy, alignment: 8)
     }
 
     deinit {
-        facts.deallocate()
-        ancestors.deallocate()
-        ids.deallocate()
-        copies.deallocate()
+        unknown.deallocate()
+        moduleHash.deallocate()
         hierarchies.deallocate()
     }
 
@@ -73,6 +70,7 @@ package struct Attributor: ~Copyable {
     /// - Parameter now: CLOCK_BOOTTIME, ns.
     package mutating func collect(now: UInt64) {
         self.now = now
+        if users?.hasAnswers == true { epoch &+= 1 }
         users?.collect(now: now)
         if hashes?.take() == true { answers &+= 1 }
         if packages?.take() == true {
@@ -207,7 +205,10 @@ package struct Attributor: ~Copyable {
                 .file, pid: actor.pid, start: actor.start, parent: actor.parentPid, time: time, hostPath: hostPath,
                 actorPath: view.filePath.withUnsafeBytes { $0 }))
         switch state {
-        case .known(let bytes): return (copy(bytes, .moduleHash), ActorFacts.none, false)
+        case .known(let bytes):
+            let count = min(bytes.count, FactsCache.longestCopy)
+            if let start = bytes.baseAddress { memcpy(moduleHash, start, count) }
+            return (UnsafeRawBufferPointer(start: moduleHash, count: count), ActorFacts.none, false)
         case .failed(let failure): return (ActorFacts.none, failure.bytes, false)
         case .pending: return (ActorFacts.none, Self.late, true)
         case .unknown: return (ActorFacts.none, ActorFacts.none, false)
@@ -220,46 +221,64 @@ package struct Attributor: ~Copyable {
         return ActorFacts.Bytes(start: name.utf8Start, count: name.utf8CodeUnitCount)
     }
 
-    private func copy(_ bytes: UnsafeRawBufferPointer, _ place: Copy) -> UnsafeRawBufferPointer {
-        let to = copies + place.rawValue * Self.longestCopy
-        let count = min(bytes.count, Self.longestCopy)
-        if let start = bytes.baseAddress { memcpy(to, start, count) }
-        return UnsafeRawBufferPointer(start: to, count: count)
-    }
-
-    /// Where an actor's ids are, and how many bytes they take: from the real user to the terminal, back to back (bpf/record.h).
-    private static var idPlace: Int { @inline(__always) get { MemoryLayout<hv_actor>.offset(of: \.uid).unsafelyUnwrapped } }
-    private static let idBytes = MemoryLayout<hv_actor>.offset(of: \.task_flags).unsafelyUnwrapped - MemoryLayout<hv_actor>.offset(of: \.uid).unsafelyUnwrapped
-
-    /// What is known of an actor at the time of its act, valid until the next call.
+    /// What is known of an actor at the time of its act, valid until the next call of anything here.
     @inline(__always)
     package mutating func facts(of actor: borrowing ActorView, at time: UInt64) -> UnsafePointer<ActorFacts> {
-        guard let entry = processes.entry(actor, time) else {
-            facts.pointee = ActorFacts()
-            filledAt = .max
-            return UnsafePointer(facts)
+        guard let entry = processes.entry(actor, time) else { return UnsafePointer(unknown) }
+        let slot = cache.slot(entry)
+        if slot.pointee.entry != entry || slot.pointee.changes != changes || time < slot.pointee.since || !isGood(slot, actor) {
+            renew(slot, actor, entry, at: time)
         }
-        let parent = processes.parent(of: entry, now: actor)
-        let version = version(entry, parent, at: time)
-        if facts.pointee.version != version || filledAt != now || !hasSameIDs(actor) { fill(actor, entry, parent, at: time, version) }
-        return UnsafePointer(facts)
+        let facts = UnsafeMutableRawPointer(slot) + MemoryLayout<FactsCache.Slot>.offset(of: \.facts).unsafelyUnwrapped
+        return UnsafePointer(facts.assumingMemoryBound(to: ActorFacts.self))
     }
 
+    /// Counts of all that facts are made of: the same as long as nothing changed.
     @inline(__always)
-    private func hasSameIDs(_ actor: borrowing ActorView) -> Bool {
-        actor.bytes.withUnsafeBytes { memcmp($0.baseAddress.unsafelyUnwrapped + Self.idPlace, ids, Self.idBytes) == 0 }
+    private var changes: UInt64 {
+        mutating get { processes.changes &+ (tenantChanges?.pointee ?? 0) &+ (users?.generation ?? 0) &+ answers }
+    }
+
+    /// Whether what a slot has is this actor's, and young enough: names are looked up anew now and then, and what is waited for with each drain.
+    @inline(__always)
+    private func isGood(_ slot: UnsafeMutablePointer<FactsCache.Slot>, _ actor: borrowing ActorView) -> Bool {
+        slot.pointee.epoch == epoch && now &- slot.pointee.filledAt < (slot.pointee.facts.isPending ? 1 : 1_000_000_000)
+            && slot.pointee.parentPid == actor.parentPid && slot.pointee.parentStart == actor.parentStart && cache.hasSameIDs(slot, actor)
+    }
+
+    /// Something changed, though not necessarily anything of this process.
+    @inline(never)
+    private mutating func renew(
+        _ slot: UnsafeMutablePointer<FactsCache.Slot>, _ actor: borrowing ActorView, _ entry: ProcessEntry.Reference, at time: UInt64
+    ) {
+        let parent = processes.parent(of: entry, now: actor)
+        var since: UInt64 = 0
+        let version = version(entry, parent, at: time, &since)
+        if slot.pointee.entry != entry || slot.pointee.facts.version != version || !isGood(slot, actor) {
+            fill(slot, actor, entry, parent, at: time, version)
+        }
+        slot.pointee.since = since
+        slot.pointee.changes = changes
     }
 
     /// Another one whenever anything is that the facts are made of, but the actor's own ids.
-    @inline(__always)
-    private mutating func version(_ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64) -> UInt64 {
-        var version = Self.mix(entry.pointee.version ^ answers &<< 48, processes.image(of: entry, at: time)?.pointee.version ?? 0)
+    ///
+    /// - Parameter since: becomes the time from which on it is right, .max where that is none.
+    private mutating func version(
+        _ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64, _ since: inout UInt64
+    ) -> UInt64 {
+        func image(_ one: ProcessEntry.Reference) -> UInt64 {
+            since = max(since, time >= one.pointee.imageSince ? one.pointee.imageSince : .max)
+            return processes.image(of: one, at: time)?.pointee.version ?? 0
+        }
+        var version = Self.mix(entry.pointee.version ^ answers &<< 48, image(entry))
         version = Self.mix(version, users?.generation ?? 0)
-        if tenants != nil { version = Self.mix(version, group(of: entry)?.version ?? 0) }
-        if let parent { version = Self.mix(version, processes.image(of: parent, at: time)?.pointee.version ?? 0) }
+        // A group that is known to be the host's is another thing than one that is not known.
+        if tenants != nil { version = Self.mix(version, group(of: entry).map { $0.version &* 2 &+ 1 } ?? 0) }
+        if let parent { version = Self.mix(version, image(parent)) }
         var up = processes.parent(of: entry), depth = 0
         while let one = up, depth < processes.limits.ancestors {
-            version = Self.mix(version ^ one.pointee.version, processes.image(of: one, at: time)?.pointee.version ?? 0)
+            version = Self.mix(version ^ one.pointee.version, image(one))
             up = processes.parent(of: one)
             depth &+= 1
         }
@@ -291,24 +310,23 @@ package struct Attributor: ~Copyable {
         return mixed ^ mixed &>> 33
     }
 
-    @inline(never)
     private mutating func fill(
-        _ actor: borrowing ActorView, _ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?, at time: UInt64, _ version: UInt64
+        _ slot: UnsafeMutablePointer<FactsCache.Slot>, _ actor: borrowing ActorView, _ entry: ProcessEntry.Reference, _ parent: ProcessEntry.Reference?,
+        at time: UInt64, _ version: UInt64
     ) {
-        facts.pointee = ActorFacts()
-        facts.pointee.version = version
-        filledAt = now
-        actor.bytes.withUnsafeBytes { _ = memcpy(ids, $0.baseAddress.unsafelyUnwrapped + Self.idPlace, Self.idBytes) }
+        var facts = ActorFacts()
+        facts.version = version
         if let image = processes.image(of: entry, at: time) {
-            facts.pointee.executable = image.path
-            facts.pointee.arguments = image.arguments
-            facts.pointee.argumentsAreFromProc = image.pointee.flags.contains(.fromProc)
-            describe(image, inHost: host.mount == 0 || entry.pointee.namespaces.mount == host.mount)
+            facts.executable = image.path
+            facts.arguments = image.arguments
+            facts.argumentsAreFromProc = image.pointee.flags.contains(.fromProc)
+            describe(image, slot, &facts, inHost: host.mount == 0 || entry.pointee.namespaces.mount == host.mount)
         }
         if let parent, let image = processes.image(of: parent, at: time) {
-            facts.pointee.parentExecutable = image.path
-            facts.pointee.parentArguments = image.arguments
+            facts.parentExecutable = image.path
+            facts.parentArguments = image.arguments
         }
+        let ancestors = cache.ancestors(slot)
         var up = entry.pointee.parent, depth = 0
         var last = entry
         while let one = up, depth < processes.limits.ancestors {
@@ -320,41 +338,49 @@ package struct Attributor: ~Copyable {
             up = one.pointee.parent
             depth += 1
         }
-        facts.pointee.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
+        facts.ancestors = UnsafeBufferPointer(start: ancestors, count: depth)
         // Where the chain was cut, and where a parent is not in the table, since its start was missed.
-        facts.pointee.ancestorsTruncated = up != nil || last.pointee.flags.contains(.chainCut) || last.pointee.parentPid != 0
+        facts.ancestorsTruncated = up != nil || last.pointee.flags.contains(.chainCut) || last.pointee.parentPid != 0
         if let found = group(of: entry) {
-            facts.pointee.isTenantKnown = true
-            facts.pointee.tenant = found.tenant
-            facts.pointee.isPending = facts.pointee.isPending || found.isPending
+            facts.isTenantKnown = true
+            facts.tenant = found.tenant
+            facts.isPending = facts.isPending || found.isPending
         }
         // The group's first; else what its exec made of it.
-        if facts.pointee.tenant == nil, let own = entry.pointee.tenant {
-            facts.pointee.tenant = own._withUnsafeGuaranteedRef { $0.tenant.map { Unmanaged.passUnretained($0) } }
+        if facts.tenant == nil, let own = entry.pointee.tenant {
+            facts.tenant = own._withUnsafeGuaranteedRef { $0.tenant.map { Unmanaged.passUnretained($0) } }
         }
-        facts.pointee.foreignNamespaces = foreign(entry.pointee.namespaces)
-        if users?.fill(&facts.pointee, of: actor, inTenant: facts.pointee.tenant != nil, now: now) == .pending { facts.pointee.isPending = true }
+        facts.foreignNamespaces = foreign(entry.pointee.namespaces)
+        if users?.fill(&facts, of: actor, inTenant: facts.tenant != nil, now: now) == .pending { facts.isPending = true }
+        facts.measure()
+        slot.pointee.facts = facts
+        slot.pointee.entry = entry
+        (slot.pointee.parentPid, slot.pointee.parentStart) = (actor.parentPid, actor.parentStart)
+        (slot.pointee.filledAt, slot.pointee.epoch) = (now, epoch)
+        cache.keepIDs(slot, actor)
     }
 
     /// The hash of what a process runs, and the package it came with.
-    private mutating func describe(_ image: UnsafeMutablePointer<Image>, inHost: Bool) {
+    private func describe(
+        _ image: UnsafeMutablePointer<Image>, _ slot: UnsafeMutablePointer<FactsCache.Slot>, _ facts: inout ActorFacts, inHost: Bool
+    ) {
         guard image.pointee.object.inode != 0 else { return }
         let identity = FileIdentity(image.pointee.object, ctime: image.pointee.ctime)
         switch hashes?.look(identity) {
-        case .known(let hash): facts.pointee.hash = copy(hash, .hash)
+        case .known(let hash): facts.hash = cache.copy(hash, slot, .hash)
         case .failed(.off), .unknown, nil: break
-        case .failed(let failure): facts.pointee.hashFailure = failure.bytes
+        case .failed(let failure): facts.hashFailure = failure.bytes
         case .pending:
-            facts.pointee.hashFailure = Self.late
-            facts.pointee.isPending = true
+            facts.hashFailure = Self.late
+            facts.isPending = true
         }
         guard inHost, !image.pointee.flags.contains(.fileless), let packages else { return }
         switch packages.look(identity, path: image.path) {
         case .owned(let name, let version):
-            facts.pointee.packageName = copy(name, .packageName)
-            facts.pointee.packageVersion = copy(version, .packageVersion)
-        case .unpackaged: facts.pointee.unpackaged = true
-        case .pending: facts.pointee.isPending = true
+            facts.packageName = cache.copy(name, slot, .packageName)
+            facts.packageVersion = cache.copy(version, slot, .packageVersion)
+        case .unpackaged: facts.unpackaged = true
+        case .pending: facts.isPending = true
         case .unknown, .unanswered: break
         }
     }

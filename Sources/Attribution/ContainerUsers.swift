@@ -167,6 +167,8 @@ package struct ContainerUsers: ~Copyable {
         entries[slot].askAt = now &+ timing.retry
     }
 
+    var hasAnswers: Bool { workers.hasAnswers }
+
     /// Takes in what was answered. Bytes that were given out before are not valid any more.
     package mutating func collect(now: UInt64) {
         guard workers.hasAnswers else { return }

@@ -124,6 +124,8 @@ package struct LoginSessions: ~Copyable {
         entries[slot].askAt = now &+ timing.retry
     }
 
+    var hasAnswers: Bool { workers.hasAnswers }
+
     /// Takes in what was answered. Bytes that were given out before are not valid any more.
     package mutating func collect(now: UInt64) {
         guard workers.hasAnswers else { return }

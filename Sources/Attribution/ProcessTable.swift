@@ -27,6 +27,8 @@ package struct ProcessTable: ~Copyable {
     let mask: Int
     var images = ImageTable()
     private var versions: UInt64 = 0
+    /// Goes up with each change of what is known of any process.
+    var changes: UInt64 { versions }
     /// Those of the latest whose parent's record has not come yet: who, and whose child.
     private var orphans = [Orphan](repeating: Orphan(), count: 64)
     private var nextOrphan = 0

@@ -73,6 +73,8 @@ package final class TenantTable {
     package private(set) var count = 0
     /// Goes up with each change of any tenant's facts.
     package private(set) var version: UInt64 = 0
+    /// Goes up whenever `find` may say something else of any group. Memory of its own: each event looks, and a class's property has its access checked.
+    let changes: UnsafeMutablePointer<UInt64>
 
     /// Most groups.
     package let limit: Int
@@ -112,6 +114,8 @@ package final class TenantTable {
         known = .allocate(capacity: self.limit + 1)
         known.initialize(repeating: Known(), count: self.limit + 1)
         paths = Array(repeating: [], count: self.limit)
+        changes = .allocate(capacity: 1)
+        changes.initialize(to: 0)
     }
 
     deinit {
@@ -119,6 +123,7 @@ package final class TenantTable {
         known.deallocate()
         slots.deallocate()
         groups.deallocate()
+        changes.deallocate()
     }
 
     // MARK: look-up
@@ -189,6 +194,7 @@ package final class TenantTable {
     package func add(_ id: UInt64, _ hierarchy: CgroupHierarchy, path: UnsafeRawBufferPointer, truncated: Bool = false, parent: UInt64 = 0) {
         // No group has that number (kernfs_new_node counts from 1); here it means a free place.
         guard id != 0 else { return }
+        changes.pointee &+= 1
         var place = index(id, hierarchy)
         if place >= 0 {
             if groups[Int(place)].isRemoved { revive(place) }
@@ -315,6 +321,7 @@ package final class TenantTable {
     }
 
     private func reassign(_ place: Int32) {
+        changes.pointee &+= 1
         let old = groups[Int(place)].tenant
         assign(place, resolve(place))
         release(old)
@@ -378,6 +385,7 @@ package final class TenantTable {
 
     /// - Parameter isFinal: nothing more comes; else the question stays pending.
     package func answer(_ answer: TenantAnswer, isFinal: Bool = true) {
+        changes.pointee &+= 1
         switch answer.question {
         case .facts(let claim):
             guard let place = byClaim[claim] else { return }
@@ -410,6 +418,7 @@ package final class TenantTable {
         guard place >= 0, groups[Int(place)].tenant >= 0, let entry = entries[Int(groups[Int(place)].tenant)], entry.claim.kind == .vm else { return false }
         let tenant = groups[Int(place)].tenant
         guard !entry.isNamedByMachine else { return true }
+        changes.pointee &+= 1
         entries[Int(tenant)]?.isNamedByMachine = true
         var facts = facts
         // Only libvirt's machines have a name in their path that an exec knows better, and a number that it doesn't have.

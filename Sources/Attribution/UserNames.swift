@@ -114,6 +114,8 @@ package struct UserNames: ~Copyable {
         return find(.group, id, now)
     }
 
+    var hasAnswers: Bool { workers.hasAnswers }
+
     /// Takes in what was answered. Names that were given out before are not valid any more.
     package mutating func collect(now: UInt64) {
         if workers.hasAnswers { for answer in workers.takeAnswers(now: now) { take(answer, now) } }

@@ -45,6 +45,9 @@ package struct Users: ~Copyable {
     /// The host's namespaces, for `ActorFacts.foreignNamespaces`.
     package var identity: HostIdentity { containers.host }
 
+    /// Whether `collect` would take in something, and what was lent before is not valid behind it.
+    package var hasAnswers: Bool { host.hasAnswers || containers.hasAnswers || sessions.hasAnswers }
+
     /// - Parameter now: CLOCK_BOOTTIME, ns.
     package mutating func collect(now: UInt64) {
         host.collect(now: now)

@@ -61,8 +61,20 @@ public struct ActorFacts {
     /// Its namespaces differ from the host's.
     public var foreignNamespaces: NamespaceSet = []
 
+    /// Of `byteCount`, where it was settled.
+    private var measured = 0
+
+    /// Settles `byteCount`, behind the last change.
+    public mutating func measure() {
+        measured = 0
+        measured = byteCount
+    }
+
     /// Bytes of all that is here, for room to encode it.
-    public var byteCount: Int {
+    @inline(__always)
+    public var byteCount: Int { measured > 0 ? measured : sum }
+
+    private var sum: Int {
         var sum = executable.count + arguments.count + parentExecutable.count + parentArguments.count
         sum += userName.count + effectiveUserName.count + savedUserName.count + groupName.count + effectiveGroupName.count + loginUserName.count
         sum += sessionRemote.count + sessionTerminal.count + packageName.count + packageVersion.count + hashFailure.count + hash.count

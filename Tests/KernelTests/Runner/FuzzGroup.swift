@@ -122,7 +122,8 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
     }
     guard differences.isEmpty else {
         let all = "\(context.folder)/differences-\(seed)"
-        try? differences.joined(separator: "\n").write(toFile: all, atomically: false, encoding: .utf8)
+        let operations = log.enumerated().map { "\($0): \(Operation($1)) from \($1.begin) to \($1.end)" }
+        try? (differences + operations).joined(separator: "\n").write(toFile: all, atomically: false, encoding: .utf8)
         let some = differences.prefix(10).joined(separator: "; ")
         throw Failure("seed \(seed): \(differences.count) unexplained differences (all in \(all)): \(some)")
     }
