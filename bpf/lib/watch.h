@@ -250,8 +250,12 @@ __noinline __u64 judge_object_at(__u64 inode_address, __u64 dentry_address)
 	/* What is kept under a directory's key is what its contents inherit (judge_directory). */
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
 		return word;
-	if (!watch && watch_hit(word) && BPF_CORE_READ(inode, i_nlink) > 1)
+	if (!watch && BPF_CORE_READ(inode, i_nlink) > 1) {
+		/* Another of its names may have come into the watch with a folder, and is judged by its own place. */
+		if (!watch_hit(word))
+			return word;
 		watch_adopt(inode, word);
+	}
 	verdict_keep(&key, epoch, word);
 	return word;
 }
