@@ -178,6 +178,23 @@ static int prepare_coming(struct acts_scene *scene)
 	return 0;
 }
 
+static int prepare_coming_linked(struct acts_scene *scene)
+{
+	if (prepare_coming(scene) < 0)
+		return -1;
+	TRY(link(outside(scene, "coming/file"), outside(scene, "twin")));
+	return 0;
+}
+
+/* By the name that stays outside the file is judged again, before the one that came is used. */
+static int come_linked(struct acts_scene *scene)
+{
+	TRY(rename(outside(scene, "coming"), "came"));
+	TRY(acts_append(outside(scene, "twin"), "abcde"));
+	TRY(rename("came/file", outside(scene, "away")));
+	return 0;
+}
+
 static int come(struct acts_scene *scene)
 {
 	TRY(acts_append(outside(scene, "coming/file"), "not seen"));
@@ -218,6 +235,7 @@ const struct acts_row rows_path[] = {
 	{"hard-link-later", prepare_file, link_elsewhere},
 	{"hard-link-before", prepare_linked_elsewhere, write_linked},
 	{"directory-comes", prepare_coming, come},
+	{"directory-comes-linked", prepare_coming_linked, come_linked},
 	{"directory-goes", prepare_going, go},
 	{NULL, NULL, NULL},
 };
