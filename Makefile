@@ -6,7 +6,7 @@ export PATH := $(PATH):/opt/swift/usr/bin:/usr/sbin:/sbin
 PROGRAM := .build/release/hypervigil
 
 BUILD_PACKAGES := git pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev libssl-dev libpcre2-dev
-TEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd e2fsprogs xfsprogs btrfs-progs
+TEST_PACKAGES := qemu-system-x86 busybox-static cpio kmod xz-utils zstd e2fsprogs xfsprogs btrfs-progs crun sudo
 
 # The Swift runtime is linked in: the program runs where no Swift is installed.
 RELEASE := -c release --static-swift-stdlib

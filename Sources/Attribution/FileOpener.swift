@@ -107,7 +107,7 @@ struct FileOpener {
     }
 
     /// The id of the mount that a descriptor's file was reached by.
-    private static func mount(of descriptor: Int32) -> UInt64? {
+    static func mount(of descriptor: Int32) -> UInt64? {
         guard let text = contents("/proc/self/fdinfo/\(descriptor)", limit: 4096) else { return nil }
         for line in text.split(separator: 0x0a) where line.starts(with: "mnt_id:".utf8) {
             return decimal(line.dropFirst(7).drop { $0 == 0x09 || $0 == 0x20 })

@@ -8,9 +8,9 @@ package struct LoginSessions: ~Copyable {
     package struct Timing: Sendable {
         /// For how long a session's first events may wait.
         package var wait: UInt64 = 50_000_000
-        /// After which a session of which nothing was found is looked for again; doubled each time, up to 64 times this. The first events of a
-        /// login are often before its file.
-        package var negative: UInt64 = 1_000_000_000
+        /// After which a session of which nothing was found is looked for again; doubled each time, up to 1024 times this. The first events of a
+        /// login are before its file: pam_loginuid runs before logind is told, which takes some 100 ms.
+        package var negative: UInt64 = 50_000_000
         /// Without an answer.
         package var retry: UInt64 = 5_000_000_000
 
@@ -134,7 +134,7 @@ package struct LoginSessions: ~Copyable {
             entries[slot].answered = true
             guard let facts = answer.facts, !facts.remote.isEmpty || !facts.terminal.isEmpty else {
                 entries[slot].askAt = now &+ timing.negative &<< UInt64(entries[slot].tries)
-                entries[slot].tries = min(entries[slot].tries + 1, 6)
+                entries[slot].tries = min(entries[slot].tries + 1, 10)
                 continue
             }
             let place = UnsafeMutableRawBufferPointer(start: texts + slot * Self.stride, count: Self.stride)

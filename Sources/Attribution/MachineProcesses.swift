@@ -23,7 +23,7 @@ package struct MachineProcess: Sendable {
                 if errno == EACCES || errno == EPERM { unreadable += 1 }
                 continue
             }
-            guard let identity = MachinePrograms.status("/proc/\(pid)/exe"),
+            guard programs.mayHave(inode: UInt64(status.st_ino)), let identity = MachinePrograms.status("/proc/\(pid)/exe"),
                 let program = programs.find(identity, path: UnsafeRawBufferPointer(start: nil, count: 0), isInHostMountNamespace: false), program != .jailer,
                 let arguments = proc.read("/proc/\(pid)/cmdline"), let facts = proc.read("/proc/\(pid)/status"),
                 let groups = proc.read("/proc/\(pid)/cgroup")

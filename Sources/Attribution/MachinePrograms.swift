@@ -45,8 +45,7 @@ package final class MachinePrograms {
     /// - Parameters:
     ///   - configured: paths beside the packaged ones (`attribution.vmms`).
     ///   - root: tests have theirs elsewhere.
-    ///   - identify: a path's identity as records have it. On btrfs and overlayfs stat(2) tells another device than the kernel's; who can ask the
-    ///     kernel (Probes) does.
+    ///   - identify: a path's identity as records have it.
     package init(configured: [String] = [], root: String = "", identify: ((String) -> Identity?)? = nil) {
         self.configured = configured.map { ($0, Self.program(named: $0)) }
         self.root = root
@@ -62,10 +61,15 @@ package final class MachinePrograms {
         return .qemu
     }
 
+    /// What the kernel's records call a file. On btrfs and overlayfs stat(2) tells another device than the file system's; the mount table doesn't.
     package static func status(_ path: String) -> Identity? {
+        let handle = hv_open_path(path)
+        guard handle >= 0 else { return nil }
+        defer { close(handle) }
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return Identity(device: hv_device(UInt64(status.st_dev)), inode: UInt64(status.st_ino))
+        guard fstat(handle, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        let mount = FileOpener.mount(of: handle).flatMap { id in contents("/proc/self/mountinfo").flatMap { MountLine(id: id, in: $0) } }
+        return Identity(device: mount?.device ?? hv_device(UInt64(status.st_dev)), inode: UInt64(status.st_ino))
     }
 
     /// Looks again what the paths are. A dozen calls of stat(2); where programs may have been replaced.
@@ -153,4 +157,7 @@ package final class MachinePrograms {
     private static let startNames: Set<[UInt8]> = Set(["firecracker", "jailer", "cloud-hypervisor", "kvm", "qemu-kvm"].map { Array($0.utf8) })
 
     package var count: Int { known.count }
+
+    /// Whether one of them has this number: cheaper to ask than what file it is.
+    package func mayHave(inode: UInt64) -> Bool { known.keys.contains { $0.inode == inode } }
 }

@@ -85,7 +85,7 @@ private func tenants(_ context: Context) throws -> [[String: Any]] {
 }
 
 /// Where version 2 is mounted with all of its groups.
-private func cgroupRoot() -> String? {
+func cgroupRoot() -> String? {
     for line in text(of: "/proc/self/mountinfo").split(separator: "\n") where line.contains(" - cgroup2 ") {
         let fields = line.split(separator: " ")
         if fields.count > 4, fields[3] == "/" { return String(fields[4]) }
