@@ -80,6 +80,8 @@ extension ProcessTable {
             images.release(entry.pointee.previousImage)
             entry.pointee.tenant?.release()
             entry.deallocate()
+            // Whoever keeps what was known of it is to look again.
+            _ = newVersion()
             count -= 1
             freedSinceTrim += 1
         }
