@@ -116,6 +116,8 @@ package struct Attributor: ~Copyable {
             note(view, masked: masked)
         }
         processes.reconcile(records, at: time)
+        // The records of all processes are megabytes.
+        trimAt = time &+ 1_000_000_000
     }
 
     /// What a record tells of processes, before it becomes an event.

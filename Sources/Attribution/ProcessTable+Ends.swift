@@ -5,6 +5,9 @@ internal import Rings
 extension ProcessTable {
     /// Ended ones with children may be so many more than at the last sweep before there is another.
     private static var sweepAt: Int { 1024 }
+    /// Memory is given back behind so many that were removed, and not more often than that, ns.
+    private static var trimAt: Int { 1024 }
+    private static var trimEvery: UInt64 { 10_000_000_000 }
 
     mutating func list(_ entry: ProcessEntry.Reference) {
         if entry.pointee.child == nil {
@@ -32,8 +35,9 @@ extension ProcessTable {
         while let entry = ended.first, entry.pointee.ended + Self.linger < now { remove(entry) }
         if held.count > 2 * heldAtSweep + Self.sweepAt { sweep() }
         // malloc keeps what lies between blocks that are in use.
-        if freedSinceTrim > 16_384, ended.count < 1024 {
+        if freedSinceTrim > Self.trimAt, ended.count < 1024, now >= nextTrim {
             freedSinceTrim = 0
+            nextTrim = now + Self.trimEvery
             hv_trim_memory()
         }
     }

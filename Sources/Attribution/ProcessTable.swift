@@ -40,6 +40,7 @@ package struct ProcessTable: ~Copyable {
     var heldAtSweep = 0
     var sweeps: UInt32 = 0
     var freedSinceTrim = 0
+    var nextTrim: UInt64 = 0
 
     /// Known now, the ended among them.
     package internal(set) var count = 0

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <linux/fs.h>
+#include <linux/mount.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,13 @@
 int hv_open_path(const char *path)
 {
 	return open(path, O_PATH | O_CLOEXEC);
+}
+
+int hv_open_unpinned(const char *path)
+{
+	int descriptor = syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT);
+
+	return descriptor < 0 ? hv_open_path(path) : descriptor;
 }
 
 int hv_set_flags_again(int descriptor)

@@ -46,7 +46,8 @@ enum Clock {
         let before = boot
         let real = read(CLOCK_REALTIME)
         let after = boot
-        return Int64(real) - Int64(before + (after - before) / 2)
+        // Another processor's clock may be a little behind.
+        return Int64(real) - Int64(before) - (Int64(after) - Int64(before)) / 2
     }
 
     private static func read(_ clock: clockid_t) -> UInt64 {

@@ -25,6 +25,8 @@ final class Identities: Sendable {
 
     /// Handles open at a time; the limit of descriptors is often 1024.
     private static let batch = 256
+    /// What was mounted a moment ago may go again at once, and is one of few. Each copy of a mount waits for all processors when it is closed.
+    private static let few = 16
 
     /// - Returns: nil where the kernel does not attach it.
     init?(_ program: OpaquePointer) {
@@ -62,7 +64,7 @@ final class Identities: Sendable {
         var opened: [UInt32: Int] = [:]
         defer { opened.keys.forEach { close(Int32($0)) } }
         for index in range {
-            let descriptor = withPath(paths[index]) { hv_open_path($0) }
+            let descriptor = withPath(paths[index]) { paths.count <= Self.few ? hv_open_unpinned($0) : hv_open_path($0) }
             if descriptor >= 0 { opened[UInt32(descriptor)] = index }
         }
         guard !opened.isEmpty else { return }

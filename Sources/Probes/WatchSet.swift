@@ -233,7 +233,7 @@ package final class WatchSet {
         scanLinks(first: first)
         // What the configuration was read with goes back: with 50,000 names some 10 MiB.
         if first { hv_release_memory() }
-        let time = bootTime() - start
+        let time = max(bootTime(), start) - start
         resolveTime = (time, max(resolveTime.longest, time))
         // No more than a tenth of the time goes here, in the long run: a change is not left alone for longer than a second.
         notBefore = start + time + (first ? 0 : min(max(time * 9, 10_000_000), 1_000_000_000))

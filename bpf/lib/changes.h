@@ -200,6 +200,21 @@ static __always_inline bool handle_known(struct file *file)
 	return false;
 }
 
+/* In what ways it was changed (HV_VIA_*); 0: no author's is known. */
+static __always_inline __u32 handle_vias(struct file *file)
+{
+	struct handle_set *set = handle_set_of((__u64)file);
+	__u32 via = 0;
+
+	if (!set)
+		return 0;
+#pragma unroll
+	for (int way = 0; way < HV_WAYS; way++)
+		if (set->ways[way].file == (__u64)file)
+			via |= set->ways[way].via;
+	return via;
+}
+
 /* The handle goes: each author's totals. May run in a worker; the actors are those stored. */
 static __always_inline int file_closed_of(struct file *file, __u64 address, const bool typed)
 {
@@ -246,10 +261,12 @@ static __always_inline long file_references(struct file *file)
 __noinline int handle_maybe_closed(__u64 address)
 {
 	struct file *file = (struct file *)address;
+	__u32 via = BPF_CORE_READ(file, f_mode) & FMODE_WRITE ? handle_vias(file) : 0;
 
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !handle_known(file))
+	if (!via)
 		return 0;
-	return file_references(file) <= 1 ? file_closed(address) : 0;
+	/* A ring lets go of a file a moment after its request is done, or with the ring itself. */
+	return file_references(file) <= (via & HV_VIA_IO_URING ? 2 : 1) ? file_closed(address) : 0;
 }
 
 #endif

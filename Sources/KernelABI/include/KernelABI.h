@@ -22,6 +22,9 @@ const void *hv_object(enum hv_family family, int fetching, size_t *size);
 /* open(2) with O_PATH | O_CLOEXEC, which need _GNU_SOURCE: the descriptor, or -1 with errno. */
 int hv_open_path(const char *path);
 
+/* The same through a copy of the mount (open_tree(2), needs CAP_SYS_ADMIN), where it can be had: the mount itself can be unmounted meanwhile. */
+int hv_open_unpinned(const char *path);
+
 /* Sets the flags (FS_IOC_SETFLAGS) that the file has: the call is made, and nothing changes. Below 0 where the file system has none. */
 int hv_set_flags_again(int descriptor);
 

@@ -62,12 +62,6 @@ guard access(context.program, X_OK) == 0 else { usage("--program: \(context.prog
 guard access(context.exitProgram, X_OK) == 0 else { usage("--acts: \(context.exitProgram) can't be executed") }
 guard geteuid() == 0 else { usage("be root") }
 
-// Where the program traps, its standard error has the place, and a failed check shows it.
-let backtracer = "/opt/swift/usr/libexec/swift/linux/swift-backtrace-static"
-if access(backtracer, X_OK) == 0 {
-    setenv("SWIFT_BACKTRACE", "enable=yes,swift-backtrace=\(backtracer),color=no,interactive=no,threads=crashed,registers=none,images=none", 0)
-}
-
 // Children that can't be waited for later must not end this program by their closed pipes.
 signal(SIGPIPE, SIG_IGN)
 var template = Array("/tmp/kernel-tests.XXXXXX".utf8CString)
