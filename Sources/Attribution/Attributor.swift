@@ -70,8 +70,7 @@ package struct Attributor: ~Copyable {
     /// - Parameter now: CLOCK_BOOTTIME, ns.
     package mutating func collect(now: UInt64) {
         self.now = now
-        if users?.hasAnswers == true { epoch &+= 1 }
-        users?.collect(now: now)
+        if users?.collect(now: now) == true { epoch &+= 1 }
         if hashes?.take() == true { answers &+= 1 }
         if packages?.take() == true {
             answers &+= 1

@@ -167,16 +167,17 @@ package struct ContainerUsers: ~Copyable {
         entries[slot].askAt = now &+ timing.retry
     }
 
-    var hasAnswers: Bool { workers.hasAnswers }
-
     /// Takes in what was answered. Bytes that were given out before are not valid any more.
-    package mutating func collect(now: UInt64) {
-        guard workers.hasAnswers else { return }
+    /// - Returns: whether anything was.
+    @discardableResult
+    package mutating func collect(now: UInt64) -> Bool {
+        guard workers.hasAnswers else { return false }
         for answer in workers.takeAnswers(now: now) {
             guard let slot = index.peek(answer.key.hash), entries[slot].key == answer.key else { continue }
             take(answer.realm, slot, now)
         }
         purge()
+        return true
     }
 
     private mutating func take(_ realm: Realm?, _ slot: Int, _ now: UInt64) {

@@ -124,11 +124,11 @@ package struct LoginSessions: ~Copyable {
         entries[slot].askAt = now &+ timing.retry
     }
 
-    var hasAnswers: Bool { workers.hasAnswers }
-
     /// Takes in what was answered. Bytes that were given out before are not valid any more.
-    package mutating func collect(now: UInt64) {
-        guard workers.hasAnswers else { return }
+    /// - Returns: whether anything was.
+    @discardableResult
+    package mutating func collect(now: UInt64) -> Bool {
+        guard workers.hasAnswers else { return false }
         for answer in workers.takeAnswers(now: now) {
             guard let slot = index.peek(Self.key(answer.session)) else { continue }
             entries[slot].answered = true
@@ -146,5 +146,6 @@ package struct LoginSessions: ~Copyable {
             entries[slot].askAt = .max
             generation &+= 1
         }
+        return true
     }
 }

@@ -114,14 +114,16 @@ package struct UserNames: ~Copyable {
         return find(.group, id, now)
     }
 
-    var hasAnswers: Bool { workers.hasAnswers }
-
     /// Takes in what was answered. Names that were given out before are not valid any more.
-    package mutating func collect(now: UInt64) {
-        if workers.hasAnswers { for answer in workers.takeAnswers(now: now) { take(answer, now) } }
+    /// - Returns: whether anything was.
+    @discardableResult
+    package mutating func collect(now: UInt64) -> Bool {
+        let hasAnswers = workers.hasAnswers
+        if hasAnswers { for answer in workers.takeAnswers(now: now) { take(answer, now) } }
         if now >= filesAt, workers.ask(.files(users.stamp, groups.stamp), now: now) || filesAt == 0 {
             filesAt = now &+ timing.files
         }
+        return hasAnswers
     }
 
     @inline(__always)

@@ -45,14 +45,12 @@ package struct Users: ~Copyable {
     /// The host's namespaces, for `ActorFacts.foreignNamespaces`.
     package var identity: HostIdentity { containers.host }
 
-    /// Whether `collect` would take in something, and what was lent before is not valid behind it.
-    package var hasAnswers: Bool { host.hasAnswers || containers.hasAnswers || sessions.hasAnswers }
-
     /// - Parameter now: CLOCK_BOOTTIME, ns.
-    package mutating func collect(now: UInt64) {
-        host.collect(now: now)
-        containers.collect(now: now)
-        sessions.collect(now: now)
+    /// - Returns: whether something was taken in, and what was lent before is not valid any more.
+    @discardableResult
+    package mutating func collect(now: UInt64) -> Bool {
+        let isHostNew = host.collect(now: now), isContainersNew = containers.collect(now: now), isSessionsNew = sessions.collect(now: now)
+        return isHostNew || isContainersNew || isSessionsNew
     }
 
     /// Fills in the names, inner ids and session of an actor; what it does not know it leaves as it is.

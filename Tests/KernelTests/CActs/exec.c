@@ -18,6 +18,16 @@
 
 static char *const no_environment[] = {NULL};
 
+static char *const *backtrace_environment(void)
+{
+	static char *environment[2];
+
+	for (char **variable = environ; *variable != NULL; variable++)
+		if (strncmp(*variable, "SWIFT_BACKTRACE=", strlen("SWIFT_BACKTRACE=")) == 0)
+			environment[0] = *variable;
+	return environment;
+}
+
 static void *exec_in_thread(void *argument)
 {
 	const struct acts_exec *exec = argument;
@@ -73,7 +83,7 @@ static int run(const struct acts_exec *exec)
 		return errno;
 	switch (exec->way) {
 	case ACTS_EXECVE:
-		execve(exec->path, exec->argv, no_environment);
+		execve(exec->path, exec->argv, exec->traced ? backtrace_environment() : no_environment);
 		return errno;
 	case ACTS_EXECVEAT_FD:
 		syscall(SYS_execveat, exec->fd, "", exec->argv, no_environment, AT_EMPTY_PATH);

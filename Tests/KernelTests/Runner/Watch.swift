@@ -20,7 +20,7 @@ final class Run {
             close(out)
             close(error)
         }
-        pid = try start(command[0], Array(command.dropFirst()), output: (out, error))
+        pid = try start(command[0], Array(command.dropFirst()), output: (out, error)) { $0.traced = 1 }
     }
 
     /// The exit code, or 128 + signal; nil while it runs.

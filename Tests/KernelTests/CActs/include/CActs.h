@@ -29,6 +29,7 @@ struct acts_exec {
 	int ids;           /* set the ids below first */
 	uint32_t real, effective, saved;
 	int out, error;    /* descriptors for standard output and error; -1: inherited */
+	int traced;        /* ACTS_EXECVE: with SWIFT_BACKTRACE of this program's environment, else with an empty one */
 };
 
 /* Fork and exec. Returns the child's pid; where the exec fails, the child ends with its errno as exit code. */
