@@ -7,6 +7,8 @@ package import Rings
 package struct Attributor: ~Copyable {
     package var processes: ProcessTable
     private var users: Users?
+    /// Theirs, where reading it does not copy them.
+    private var usersGeneration: UInt64 = 0
     private let hashes: FileHashes?
     private let packages: Packages?
     private let tenants: Tenants?
@@ -71,6 +73,7 @@ package struct Attributor: ~Copyable {
     package mutating func collect(now: UInt64) {
         self.now = now
         if users?.collect(now: now) == true { epoch &+= 1 }
+        noteUsers()
         if hashes?.take() == true { answers &+= 1 }
         if packages?.take() == true {
             answers &+= 1
@@ -234,10 +237,12 @@ package struct Attributor: ~Copyable {
         return UnsafePointer(facts.assumingMemoryBound(to: ActorFacts.self))
     }
 
+    private mutating func noteUsers() { usersGeneration = users?.generation ?? 0 }
+
     /// Counts of all that facts are made of: the same as long as nothing changed.
     @inline(__always)
     private var changes: UInt64 {
-        mutating get { processes.changes &+ (tenantChanges?.pointee ?? 0) &+ (users?.generation ?? 0) &+ answers }
+        mutating get { processes.changes &+ (tenantChanges?.pointee ?? 0) &+ usersGeneration &+ answers }
     }
 
     /// Whether what a slot has is this actor's, and young enough: names are looked up anew now and then, and what is waited for with each drain.
@@ -273,7 +278,7 @@ package struct Attributor: ~Copyable {
             return processes.image(of: one, at: time)?.pointee.version ?? 0
         }
         var version = Self.mix(entry.pointee.version ^ answers &<< 48, image(entry))
-        version = Self.mix(version, users?.generation ?? 0)
+        version = Self.mix(version, usersGeneration)
         // A group that is known to be the host's is another thing than one that is not known.
         if tenants != nil { version = Self.mix(version, group(of: entry).map { $0.version &* 2 &+ 1 } ?? 0) }
         if let parent { version = Self.mix(version, image(parent)) }
@@ -353,6 +358,7 @@ package struct Attributor: ~Copyable {
         }
         facts.foreignNamespaces = foreign(entry.pointee.namespaces)
         if users?.fill(&facts, of: actor, inTenant: facts.tenant != nil, now: now) == .pending { facts.isPending = true }
+        noteUsers()
         facts.measure()
         slot.pointee.facts = facts
         slot.pointee.entry = entry

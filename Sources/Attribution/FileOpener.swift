@@ -84,7 +84,7 @@ struct FileOpener {
     }
 
     private func check(_ handle: Int32, mounts: [String], _ job: HashJob, running: Bool) -> Result<Opened, HashFailure> {
-        let mount = Self.mount(of: handle).flatMap { id in mounts.lazy.compactMap { contents($0).flatMap { MountLine(id: id, in: $0) } }.first }
+        let mount = Self.mount(of: handle).flatMap { Self.line(of: $0, in: mounts) }
         let kind: FileSystemKind
         if let mount {
             guard mount.device == job.identity.device else { return .failure(.changed) }
@@ -104,6 +104,14 @@ struct FileOpener {
         let opened = hv_open_again(handle)
         guard opened >= 0 else { return .failure(.unreadable) }
         return .success(Opened(descriptor: opened, follows: kind != .local, exact: exact, running: running))
+    }
+
+    /// What the first of these tables that has the mount says of it. Each is read once: it changes at any time.
+    private static func line(of mount: UInt64, in tables: [String]) -> MountLine? {
+        for table in tables {
+            if let text = contents(table), let line = MountLine(id: mount, in: text) { return line }
+        }
+        return nil
     }
 
     /// The id of the mount that a descriptor's file was reached by.

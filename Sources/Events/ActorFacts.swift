@@ -71,8 +71,17 @@ public struct ActorFacts {
     }
 
     /// Bytes of all that is here, for room to encode it.
-    @inline(__always)
     public var byteCount: Int { measured > 0 ? measured : sum }
+
+    /// The same of facts that lie elsewhere, for each event: asked as above, the compiler copies them all first.
+    @inline(__always)
+    static func byteCount(of facts: UnsafePointer<ActorFacts>) -> Int {
+        let known = facts.pointee.measured
+        return known > 0 ? known : sum(of: facts)
+    }
+
+    @inline(never)
+    private static func sum(of facts: UnsafePointer<ActorFacts>) -> Int { facts.pointee.sum }
 
     private var sum: Int {
         var sum = executable.count + arguments.count + parentExecutable.count + parentArguments.count

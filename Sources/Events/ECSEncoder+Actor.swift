@@ -17,7 +17,7 @@ extension ECSEncoder {
     }
 
     private mutating func encode(parts actor: borrowing ActorView, _ facts: UnsafePointer<ActorFacts>, _ slot: Int) -> ActorParts {
-        let bound = 4096 &+ 2 &* context.entityID.count &+ encodedBound(facts.pointee)
+        let bound = 4096 &+ 2 &* context.entityID.count &+ encodedBound(facts)
         let start = actors.clear(slot, bound: bound)
         var cursor = Cursor(start)
         var ends = ActorParts.Ends()

@@ -60,13 +60,13 @@ public struct ECSEncoder: ~Copyable {
     @inline(__always)
     func bound(_ record: RawSpan, _ resolution: borrowing Resolution) -> Int {
         8192 &+ context.constantBytes &+ 40 &* (record.byteCount &+ resolution.path.count &+ resolution.targetPath.count)
-            &+ (resolution.actor.map { encodedBound($0.pointee) } ?? 0)
+            &+ (resolution.actor.map { encodedBound($0) } ?? 0)
     }
 
     /// The most that what is known of an actor takes, its bytes in base64 among them.
     @inline(__always)
-    func encodedBound(_ facts: borrowing ActorFacts) -> Int {
-        1024 &+ (JSONString.expansion &+ 2) &* facts.byteCount &+ facts.ancestors.count &* (128 &+ context.entityID.count)
+    func encodedBound(_ facts: UnsafePointer<ActorFacts>) -> Int {
+        1024 &+ (JSONString.expansion &+ 2) &* ActorFacts.byteCount(of: facts) &+ facts.pointee.ancestors.count &* (128 &+ context.entityID.count)
     }
 
     // MARK: Parts that events share

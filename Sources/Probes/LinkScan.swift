@@ -19,7 +19,7 @@ final class LinkScan: Sendable {
         var scanned = 0
     }
     private let shared = Mutex(Shared())
-    private let identities: Identities
+    private let identify: @Sendable ([[UInt8]]) -> [Int: InodeKey]
 
     /// Trees that may wait, and links that may wait to be taken: a flood of either costs no more memory than that.
     private static let mostWaiting = 4096
@@ -27,7 +27,8 @@ final class LinkScan: Sendable {
     private static let slice = 256
     private static let nap: UInt32 = 2000
 
-    init(_ identities: Identities) { self.identities = identities }
+    /// - Parameter identify: identities of paths by their index, from the scan's own thread (`Identities.of`).
+    init(identify: @escaping @Sendable ([[UInt8]]) -> [Int: InodeKey]) { self.identify = identify }
 
     /// Scans these trees, after those that wait.
     ///
@@ -39,8 +40,9 @@ final class LinkScan: Sendable {
             shared.paths += paths.prefix(max(0, Self.mostWaiting - shared.paths.count))
             shared.names = names
             shared.skipped = skipping
-            defer { shared.running = true }
-            return !shared.running && !shared.paths.isEmpty
+            guard !shared.running, !shared.paths.isEmpty else { return false }
+            shared.running = true
+            return true
         }
         guard start else { return }
         let context = Unmanaged.passRetained(self)
@@ -118,7 +120,7 @@ final class LinkScan: Sendable {
 
     private func settle(_ batch: inout [([UInt8], FoundName, Int)]) {
         guard !batch.isEmpty else { return }
-        let keys = identities.of(batch.map(\.0))
+        let keys = identify(batch.map(\.0))
         let found = keys.compactMap { index, key in
             // Another object may have taken the name meanwhile.
             key.inode == batch[index].1.inode ? Found(key: key, item: batch[index].2) : nil

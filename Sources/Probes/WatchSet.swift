@@ -64,7 +64,7 @@ package final class WatchSet {
         guard let maps = probes.fileObjectMaps else { return nil }
         self.maps = maps
         identities = Identities(maps.identities)
-        links = identities.map(LinkScan.init)
+        links = identities.map { identities in LinkScan { identities.of($0) } }
         plan = WatchPlan(items)
         itemKeys = items.map { _ in nil }
         mountsHandle = open("/proc/1/mountinfo", O_RDONLY | O_CLOEXEC)

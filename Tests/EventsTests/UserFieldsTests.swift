@@ -9,7 +9,7 @@ private func event(_ change: (inout ActorFacts) -> Void) throws -> (object: JSON
     var writer = ByteWriter()
     var facts = ActorFacts()
     change(&facts)
-    var cursor = writer.reserve(4096 + encoder.encodedBound(facts))
+    var cursor = writer.reserve(4096 + withUnsafePointer(to: facts) { encoder.encodedBound($0) })
     let start = cursor.position
     func put(_ text: StaticString) { cursor.put(text) }
     put("{\"process\":{\"saved_user\":{\"id\":\"1\"")
@@ -126,7 +126,7 @@ struct UserFieldsTests {
         let worst = try event(all([UInt8](repeating: 1, count: 255))).count
         var facts = ActorFacts()
         all([UInt8](repeating: 1, count: 255))(&facts)
-        #expect(worst - empty <= ECSEncoder(context: Records.context(), realtimeOffset: 0).encodedBound(facts) && worst > empty)
+        #expect(worst - empty <= withUnsafePointer(to: facts) { ECSEncoder(context: Records.context(), realtimeOffset: 0).encodedBound($0) } && worst > empty)
         let longer = try event(all([UInt8](repeating: 1, count: 256)))
         #expect(longer.object.leaves().allSatisfy { !$0.0.hasSuffix("name") && !$0.0.hasPrefix("source") && !$0.0.hasSuffix("terminal") })
     }
