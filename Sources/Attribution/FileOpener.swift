@@ -107,7 +107,7 @@ struct FileOpener {
     }
 
     /// What the first of these tables that has the mount says of it. Each is read once: it changes at any time.
-    private static func line(of mount: UInt64, in tables: [String]) -> MountLine? {
+    static func line(of mount: UInt64, in tables: [String]) -> MountLine? {
         for table in tables {
             if let text = contents(table), let line = MountLine(id: mount, in: text) { return line }
         }

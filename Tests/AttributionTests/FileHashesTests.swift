@@ -261,3 +261,16 @@ private final class Gate: Sendable { let open = Atomic<Bool>(false) }
     for number in 0..<4 as Range<UInt64> { #expect(waiting.claim(identity(number)) != nil) }
     #expect(waiting.claim(identity(4)) == nil)
 }
+
+/// The process that a table belongs to ends between two readings of it: like a pipe, which gives its bytes once.
+@Test func tablesOfMountsAreReadOnce() throws {
+    var ends: [Int32] = [-1, -1]
+    try #require(pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    let text = Array("42 1 8:1 / /mnt rw,relatime shared:1 - ext4 /dev/sda1 rw\n".utf8)
+    #expect(write(ends[1], text, text.count) == text.count)
+    close(ends[1])
+    let line = FileOpener.line(of: 42, in: ["/proc/nowhere/mountinfo", "/proc/self/fd/\(ends[0])"])
+    #expect(line?.device == UInt32(8 << 20 | 1))
+    #expect(FileOpener.line(of: 42, in: ["/proc/self/fd/\(ends[0])"]) == nil)
+}
