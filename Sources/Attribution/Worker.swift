@@ -9,24 +9,37 @@ package final class Worker<Request: Sendable, Answer: Sendable>: Sendable {
         var requests: [Request] = []
         var answers: [Answer] = []
         var stopped = false
+        var isRunning = false
     }
+
+    /// Starts a thread of that name; false where there is none to be had.
+    package typealias Starter = @Sendable (_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool
 
     private let state = Mutex(State())
     /// Counts requests, and one more to stop.
     private let ready: Semaphore
     private let answered = Atomic<Bool>(false)
+    private let name: String
     private let limit: Int
+    private let starter: Starter
     private let work: @Sendable (Request) -> Answer
 
     /// - Parameters:
     ///   - name: of the thread, at most 15 bytes.
     ///   - limit: requests that may wait.
     ///   - work: called on the thread, one request at a time.
-    package init(name: String, limit: Int, work: @escaping @Sendable (Request) -> Answer) {
+    package init(name: String, limit: Int, starter: @escaping Starter = startThread, work: @escaping @Sendable (Request) -> Answer) {
+        self.name = name
         self.limit = limit
+        self.starter = starter
         self.work = work
         ready = Semaphore()
-        start(name, self)
+        state.withLock { start(&$0) }
+    }
+
+    /// Where a machine has no room for one more thread (a fork bomb), each request tries again.
+    private func start(_ state: inout State) {
+        if !state.isRunning { state.isRunning = starter(name) { self.run() } }
     }
 
     /// The thread keeps this object for as long as it runs; without `stop` that is for ever.
@@ -35,10 +48,12 @@ package final class Worker<Request: Sendable, Answer: Sendable>: Sendable {
         ready.signal()
     }
 
-    /// - Returns: false where as many wait as may.
+    /// - Returns: false where as many wait as may, and where there is no thread.
     package func ask(_ request: Request) -> Bool {
         let taken = state.withLock { state in
             guard state.requests.count < limit, !state.stopped else { return false }
+            start(&state)
+            guard state.isRunning else { return false }
             state.requests.append(request)
             return true
         }
@@ -59,7 +74,7 @@ package final class Worker<Request: Sendable, Answer: Sendable>: Sendable {
         }
     }
 
-    fileprivate func run() {
+    private func run() {
         while true {
             ready.wait()
             let (request, stopped) = state.withLock { state in
@@ -76,34 +91,33 @@ package final class Worker<Request: Sendable, Answer: Sendable>: Sendable {
     }
 }
 
-private protocol Runs: Sendable {
-    func run()
-}
-
-extension Worker: Runs {}
-
 private final class Start: Sendable {
     let name: String
-    let what: any Runs
+    let body: @Sendable () -> Void
 
-    init(name: String, what: any Runs) {
+    init(name: String, body: @escaping @Sendable () -> Void) {
         self.name = name
-        self.what = what
+        self.body = body
     }
 }
 
-private func start(_ name: String, _ what: any Runs) {
-    let context = Unmanaged.passRetained(Start(name: name, what: what)).toOpaque()
+/// A detached thread of that name (pthread_create(3)).
+@Sendable package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+    let context = Unmanaged.passRetained(Start(name: name, body: body))
     var thread = pthread_t()
     let made = pthread_create(&thread, nil, { context in
         guard let context else { return nil }
         let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
         hv_name_thread(start.name)
-        start.what.run()
+        start.body()
         return nil
-    }, context)
-    precondition(made == 0, "no thread for what may block")
+    }, context.toOpaque())
+    guard made == 0 else {
+        context.release()
+        return false
+    }
     pthread_detach(thread)
+    return true
 }
 
 /// sem_t, at an address that stays. The invariant behind `@unchecked`: POSIX lets any thread call it at any time.

@@ -15,6 +15,23 @@ import Testing
     #expect(answers == [0, 2, 4, 6])
 }
 
+/// No thread is to be had for a while: nothing is answered, nothing is lost but the requests that were turned away.
+@Test func workerWithoutAThreadTriesAgain() {
+    let room = Gate()
+    let worker = Worker<Int, Int>(
+        name: "test", limit: 4, starter: { name, body in room.open.load(ordering: .acquiring) && startThread(name, body) }, work: { $0 + 1 })
+    defer { worker.stop() }
+    #expect(!worker.ask(1) && !worker.ask(2))
+    room.open.store(true, ordering: .releasing)
+    #expect(worker.ask(3))
+    var answers: [Int] = []
+    while answers.isEmpty {
+        answers += worker.takeAnswers()
+        usleep(1000)
+    }
+    #expect(answers == [4])
+}
+
 private final class Gate: Sendable { let open = Atomic<Bool>(false) }
 
 @Test func workerThatHangsRefusesAndReturns() {
