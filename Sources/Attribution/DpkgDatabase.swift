@@ -114,7 +114,7 @@ struct DpkgDatabase {
             }
         }
         index.finish()
-        hv_release_memory()
+        hv_trim_memory()
         return true
     }
 

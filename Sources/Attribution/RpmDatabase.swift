@@ -46,7 +46,7 @@ struct RpmDatabase {
                 index = read
                 stamp = now
             }
-            hv_release_memory()
+            hv_trim_memory()
             guard stamp != nil else {
                 notBefore = clock(CLOCK_MONOTONIC) + 5_000_000_000
                 return .unknown

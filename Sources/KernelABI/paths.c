@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -71,11 +70,6 @@ int hv_detached_thread(void (*body)(void *), void *context)
 	if (result)
 		free(start);
 	return result;
-}
-
-void hv_release_memory(void)
-{
-	malloc_trim(0);
 }
 
 int hv_open_inside(int folder, const char *path, int strict)

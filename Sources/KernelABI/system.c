@@ -1,15 +1,18 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -57,6 +60,28 @@ void hv_share_memory(void)
 void hv_trim_memory(void)
 {
 	malloc_trim(0);
+}
+
+static int release_segments(struct dl_phdr_info *image, size_t size, void *unused)
+{
+	const uintptr_t page = 4096; /* or a part of a page: then the call fails, and nothing is released */
+
+	(void)size;
+	(void)unused;
+	for (int at = 0; at < image->dlpi_phnum; at++) {
+		const ElfW(Phdr) *segment = &image->dlpi_phdr[at];
+		uintptr_t start = image->dlpi_addr + segment->p_vaddr;
+
+		/* What is writable, or was until it was relocated, is not in the file as it is in memory. */
+		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
+			madvise((void *)(start & ~(page - 1)), (start & (page - 1)) + segment->p_filesz, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void hv_release_image(void)
+{
+	dl_iterate_phdr(release_segments, NULL);
 }
 
 int hv_unshare_nothing(void)

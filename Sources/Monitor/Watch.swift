@@ -19,6 +19,8 @@ package enum Watch {
         for (subject, reason) in session.degradations { pipeline.say(.degraded(subject: subject, reason: reason)) }
         pipeline.flush()
         complain(banner)
+        // Code and objects that only the start needs.
+        hv_release_image()
 
         let rings = session.probes.maps.rings
         let waiter = hv_waiter(rings, Int32(rings.count), signals)

@@ -232,7 +232,7 @@ package final class WatchSet {
         }
         scanLinks(first: first)
         // What the configuration was read with goes back: with 50,000 names some 10 MiB.
-        if first { hv_release_memory() }
+        if first { hv_trim_memory() }
         let time = max(bootTime(), start) - start
         resolveTime = (time, max(resolveTime.longest, time))
         // No more than a tenth of the time goes here, in the long run: a change is not left alone for longer than a second.

@@ -40,6 +40,9 @@ void hv_share_memory(void);
 /* Gives what malloc keeps unused back to the kernel. */
 void hv_trim_memory(void);
 
+/* Lets go of the program's own pages and its libraries' (dl_iterate_phdr(3)), as far as they lie in files unchanged: what is still needed comes back. */
+void hv_release_image(void);
+
 /* unshare(2) of nothing: an act for the canary. 0, or -1 with errno. */
 int hv_unshare_nothing(void);
 

@@ -32,7 +32,4 @@ int hv_open_inside(int folder, const char *path, int strict);
 /* The number of the control group whose folder this is, as cgroup_id() of the kernel has it (name_to_handle_at(2)); 0: not known. */
 __u64 hv_cgroup_id(int folder);
 
-/* Gives memory that is free back to the system. */
-void hv_release_memory(void);
-
 #endif

@@ -92,12 +92,7 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
     try act("the fuzzer", ended)
     var count: UInt32 = 0
     let log = UnsafeBufferPointer(start: acts_fuzz_log(run, &count), count: Int(count))
-    do {
-        try found.expectNothingLost()
-    } catch let failure as Failure {
-        try found.allowForPreemption(failure)
-        throw failure
-    }
+    try found.expectNothingLostButByPreemption()
     let pid = Int(acts_fuzz_pid(run))
     let events = found.filter { event in
         event.strings("event.category")?.contains("file") == true && (event.pid == pid || event.path.hasPrefix(folder + "/"))

@@ -106,14 +106,7 @@ private func runMatrix(_ context: Context, _ report: inout Report, _ style: Stri
         "   \(style), \(folders.map(\.fileSystem).joined(separator: ", ")): \(plays.count) acts in \(Int(acted - begin)) s, \(events.count) events"
     )
     for play in plays { check(&report, "matrix.\(play.row.name)[\(style), \(play.fileSystem)]", play, events, style) }
-    report.check("matrix.nothing-lost[\(style)]") {
-        do {
-            try events.expectNothingLost()
-        } catch let failure as Failure {
-            try events.allowForPreemption(failure)
-            throw failure
-        }
-    }
+    report.check("matrix.nothing-lost[\(style)]") { try events.expectNothingLostButByPreemption() }
 }
 
 /// Every row's folders and its process, waiting for the start.
