@@ -199,7 +199,7 @@ final class Pipeline {
                         Events.Loss(
                             count: program.uncertain ? nil : miss.count, cpu: nil, ring: nil, from: miss.from, to: miss.to, kinds: Self.kinds(named: program.kind),
                             reason: "the kernel skipped the program on \(program.target): another task was preempted inside it"
-                                + (program.uncertain ? "; a failed exec or the end of a process, if it was one, is not told" : ""))))
+                                + (program.uncertain ? "; whether that was about an event can't be known" : ""))))
             }
         }
         if force || time >= throttlesAt + Self.idleAccountsEvery {

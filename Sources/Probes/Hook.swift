@@ -37,8 +37,8 @@ struct Program: Sendable {
     /// It runs for every exec, for every thread that ends, for every capability that is asked of an inode, for every write, or for every system call,
     /// and few of those make an event: when it is skipped, whether one is missing can't be known.
     var mayLoseEvents: Bool {
-        name.hasPrefix("exec_failed") || name == "process_exit" || name.hasPrefix("file_tracepoint") || name == "file_refused_open"
-            || name.hasPrefix("file_bytes") || name == "namespace_tracepoint"
+        ["sys_enter", "sys_exit"].contains(targetName) || name.hasPrefix("exec_failed") || name == "process_exit" || name == "file_refused_open"
+            || name.hasPrefix("file_bytes")
     }
 
     /// Whether an event is missing when the kernel skips it; the others add a detail to an event that another program sends.

@@ -33,7 +33,7 @@ func runAttribution(_ context: Context, _ report: inout Report) {
     var events: [Event] = []
     report.check("attribution.session") {
         events = try stage.watch.stop()
-        try events.expectNothingLostButByPreemption()
+        try events.expectNothingLost()
     }
     for (name, check) in checks { report.check(name) { try check(stage, events) } }
     stage.end()

@@ -126,7 +126,7 @@ private func runDetail(
             }
         }
     }
-    report.check("detail.nothing-lost[\(style), \(detail)]") { try events.expectNothingLostButByPreemption() }
+    report.check("detail.nothing-lost[\(style), \(detail)]") { try events.expectNothingLost() }
 }
 
 private func compare(_ act: Written, _ events: [Event], _ detail: String, _ style: String) throws {

@@ -214,7 +214,7 @@ private func checkChanges(_ report: inout Report, _ label: String, _ acts: FileA
         let found = events.filter { $0.action == "rename" && $0.path == acts.watched + "/empty" }
         try expect(found.allSatisfy { $0.outcome == "failure" && $0.string("error.code") == "ENOTEMPTY" }, "\(found.map(\.line))")
     }
-    report.check("file.nothing-lost[\(label)]") { try events.expectNothingLostButByPreemption() }
+    report.check("file.nothing-lost[\(label)]") { try events.expectNothingLost() }
 }
 
 private func checkTree(_ report: inout Report, _ label: String, _ acts: FileActs, _ events: [Event]) {

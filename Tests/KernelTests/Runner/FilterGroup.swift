@@ -148,5 +148,5 @@ private func checkFilters(_ context: Context, _ report: inout Report, _ style: S
         let found = try told(3).one("exec of \(context.exitProgram)") { $0.strings("event.category") == ["process"] }
         try found.has("event.action", "exec")
     }
-    report.check("filter.nothing-lost[\(style)]") { for events in events { try events.expectNothingLostButByPreemption() } }
+    report.check("filter.nothing-lost[\(style)]") { for events in events { try events.expectNothingLost() } }
 }

@@ -159,7 +159,7 @@ private func checkLoads(_ report: inout Report, _ style: String, _ acts: ModuleA
         }
         try expect(event.string("event.id") != nil, "no event.id: \(event.line)")
     }
-    report.check("module.nothing-lost[\(style)]") { try events.expectNothingLostButByPreemption() }
+    report.check("module.nothing-lost[\(style)]") { try events.expectNothingLost() }
 }
 
 private func checkRefused(_ report: inout Report, _ style: String, _ acts: ModuleActs, _ events: [Event]) {
