@@ -12,8 +12,6 @@ struct EventOutput: ~Copyable {
     private var held = HeldEvents()
     private var resolver: PathResolver
     private let watch: WatchSet?
-    /// The same, whose references are not counted up and down with each event.
-    private unowned(unsafe) let lentWatch: WatchSet?
     /// Kinds that become events; the others are only looked at.
     private let shown: RecordKinds
     /// How long an event may wait for what is to be found out of its actor, ns.
@@ -34,7 +32,6 @@ struct EventOutput: ~Copyable {
         self.filter = filter
         self.sink = sink
         self.watch = watch
-        lentWatch = watch
         self.attributor = attributor
         self.shown = shown
         self.wait = wait
@@ -109,7 +106,7 @@ struct EventOutput: ~Copyable {
 
     @inline(__always)
     private mutating func write(_ view: borrowing FileView, _ known: borrowing Resolution) {
-        guard let watch = lentWatch else { return }
+        guard let watch else { return }
         // Also of what is filtered the watch set has to hear.
         _ = resolver.resolve(view, known, watch) { resolution in
             if let passes = filter?.passes(view, resolution), !passes {
