@@ -31,13 +31,14 @@ private func storm(_ context: Context, parallel: UInt32) throws {
     // What it does once, when the first program runs, is behind it.
     _ = try finish(context.exitProgram, ["0"])
     sleep(seconds: 3)
-    let before = resident(watch.pid)
+    let before = anonymous(watch.pid)
     fflush(nil)
     guard let log = acts_storm(chains, generations, parallel) else { throw Failure("the storm: \(String(cString: strerror(errno)))") }
     defer { acts_storm_free(log, chains, generations) }
     let highest = highWater(of: watch.pid)
     // What has ended is known for two seconds more.
-    let after = wait(upTo: 30, every: 0.5) { resident(watch.pid) <= before + 6 * 1024 ? resident(watch.pid) : nil } ?? resident(watch.pid)
+    let after = wait(upTo: 30, every: 0.5) { anonymous(watch.pid) <= before + 6 * 1024 ? anonymous(watch.pid) : nil } ?? anonymous(watch.pid)
+    let resident = memory(of: watch.pid, "VmRSS:")
     try watch.interrupt()
 
     let entries = UnsafeBufferPointer(start: log, count: Int(chains * generations))
@@ -75,12 +76,12 @@ private func storm(_ context: Context, parallel: UInt32) throws {
         try expect(told.count > depth || depth >= 63, "the storm's root is not among the ancestors: \(event.line)")
     }
     let forked = entries.count { $0.before != 0 }
-    print("   \(forked) processes, \(seen.count) told, \(unknown) of them with some parents unknown, \(lost) lost; RSS \(before) KiB before, at most \(highest), \(after) after")
+    print("   \(forked) processes, \(seen.count) told, \(unknown) of them with some parents unknown, \(lost) lost; RSS at most \(highest) KiB, \(resident) after; anonymous \(before) before, \(after) after")
     let missing = entries.indices.filter { entries[$0].before != 0 && !seen.contains($0) }.prefix(5).map { "\(entries[$0].pid) (\($0), from \(entries[$0].before) to \(entries[$0].after))" }
     try expectEqual(seen.count + lost, forked, "exits told and lost; missing: \(missing.joined(separator: ", "))")
     try expect(unknown == 0 || skips, "parents unknown of \(unknown), and nothing told as lost")
     try expect(highest < 64 << 10, "RSS of \(highest) KiB")
-    try expect(after <= before + 6 * 1024, "RSS was \(before) KiB before the storm and is \(after) after it")
+    try expect(after <= before + 6 * 1024, "anonymous memory was \(before) KiB before the storm and is \(after) after it")
     watch.removeOutput()
 }
 
@@ -139,7 +140,8 @@ private func names(_ context: Context) throws {
     watch.removeOutput()
 }
 
-private func resident(_ pid: Int32) -> Int { memory(of: pid, "VmRSS:") }
+/// KiB that the process holds of its own. Pages of its file come as its code is run, whatever is kept (proc_pid_status(5)).
+private func anonymous(_ pid: Int32) -> Int { memory(of: pid, "RssAnon:") }
 
 /// Calls `body` with each line of a file, which may be larger than memory.
 private func eachLine(of path: String, _ body: (Data) throws -> Void) throws {
