@@ -13,6 +13,8 @@ package struct ContainerUsers: ~Copyable {
         package var refresh: UInt64 = 10_000_000_000
         /// After which what nobody confirmed is not told any more.
         package var trust: UInt64 = 60_000_000_000
+        /// How long a runtime may take from a container's namespaces to its root directory.
+        package var settling: UInt64 = 3_000_000_000
         /// Without an answer.
         package var retry: UInt64 = 5_000_000_000
 
@@ -33,6 +35,8 @@ package struct ContainerUsers: ~Copyable {
         /// 0: never.
         var confirmed: UInt64 = 0
         var askAt: UInt64 = 0
+        /// 0: no look is under way.
+        var asked: UInt64 = 0
         /// Successful ones.
         var looks: UInt8 = 0
         var hasHostRoot = false
@@ -46,6 +50,9 @@ package struct ContainerUsers: ~Copyable {
         let key: RealmKey
         let realm: Realm?
     }
+
+    /// Between looks at what is being put together.
+    private static let soon: UInt64 = 20_000_000
 
     package let host: HostIdentity
     private let timing: Timing
@@ -89,7 +96,8 @@ package struct ContainerUsers: ~Copyable {
     ///
     /// They are the host's where its user namespace is the host's, and its mount namespace is too, or is a private one with the host's root
     /// directory (as systemd makes for `PrivateTmp=` and its like), of a process that is in no tenant. Runtimes make a container's mount
-    /// namespace before they change its root, which is why a tenant's process is never taken for the host's.
+    /// namespace before they change its root, which is why a tenant's process is never taken for the host's, and why the accounts beneath the
+    /// host's root are nobody's in another user namespace.
     ///
     /// - Parameters:
     ///   - inTenant: its cgroup, or the process itself, is a tenant's.
@@ -117,7 +125,12 @@ package struct ContainerUsers: ~Copyable {
             clear(slot, key)
         }
         let entry = entries + slot
-        if now >= entry.pointee.askAt { request(slot, actor.pid, actor.parentPid, now) }
+        let sharesUsers = key.userNamespace == host.userNamespace
+        // A container whose root was still the host's: what acts now may be behind the change of it, and waits for another look.
+        let isSettling =
+            entry.pointee.hasHostRoot && (inTenant || !sharesUsers) && age(now, entry.pointee.first) < timing.settling
+            && age(now, entry.pointee.confirmed) >= Self.soon
+        if now >= entry.pointee.askAt || (isSettling && entry.pointee.asked == 0) { request(slot, actor.pid, actor.parentPid, now) }
         guard entry.pointee.confirmed != 0 else {
             return (.tenant, entry.pointee.first != 0 && age(now, entry.pointee.first) < timing.wait ? .pending : .unknown)
         }
@@ -126,9 +139,9 @@ package struct ContainerUsers: ~Copyable {
             generation &+= 1
             return (.tenant, .unknown)
         }
-        let sharesUsers = key.userNamespace == host.userNamespace
+        if isSettling, entry.pointee.asked != 0, age(now, entry.pointee.asked) < timing.wait { return (.tenant, .pending) }
         if sharesUsers && entry.pointee.hasHostRoot { return inTenant ? (.tenant, .unknown) : (.host, .known) }
-        facts.namesAreClaimed = true
+        facts.namesAreClaimed = !entry.pointee.hasHostRoot
         var state = NameState.known
         func name(_ file: AccountFile, _ map: IDMap, _ id: UInt32, inner: inout UInt32?) -> UnsafeRawBufferPointer {
             var own: UInt32? = id
@@ -163,6 +176,7 @@ package struct ContainerUsers: ~Copyable {
             entries[slot].askAt = now &+ 100_000_000
             return
         }
+        entries[slot].asked = max(now, 1)
         if entries[slot].first == 0 { entries[slot].first = max(now, 1) }
         entries[slot].askAt = now &+ timing.retry
     }
@@ -181,9 +195,10 @@ package struct ContainerUsers: ~Copyable {
     }
 
     private mutating func take(_ realm: Realm?, _ slot: Int, _ now: UInt64) {
+        entries[slot].asked = 0
         guard let realm else {
             // The next event of the realm may have a process that lives longer.
-            entries[slot].askAt = now &+ (entries[slot].confirmed == 0 ? 20_000_000 : 1_000_000_000)
+            entries[slot].askAt = now &+ (entries[slot].confirmed == 0 ? Self.soon : 1_000_000_000)
             return
         }
         var changed = entries[slot].confirmed == 0 || entries[slot].hasHostRoot != realm.hasHostRoot

@@ -55,7 +55,7 @@ struct RealmKey: Equatable, Sendable, BitwiseCopyable {
 
 /// What was found out of a realm.
 struct Realm: Sendable {
-    /// Their root directory is the host's: a daemon's private mount namespace.
+    /// Their root directory is the host's: a daemon's private mount namespace, or a container that is not put together yet. Without accounts.
     var hasHostRoot: Bool
     /// Nil: unchanged.
     var users: AccountFile?
@@ -103,14 +103,13 @@ struct RealmLook: Sendable {
             realm.userMap = Self.map("\(folder)/uid_map")
             realm.groupMap = Self.map("\(folder)/gid_map")
         }
-        if !(sharesUsers && realm.hasHostRoot) {
-            if Self.isLocal(place, folder) {
-                realm.users = AccountFile.tenant(root: root, "/etc/passwd", known: knownUsers)
-                realm.groups = AccountFile.tenant(root: root, "/etc/group", known: knownGroups)
-            } else {
-                realm.users = AccountFile.none
-                realm.groups = AccountFile.none
-            }
+        // The host's accounts are not a container's, which has not changed its root yet.
+        if !realm.hasHostRoot && Self.isLocal(place, folder) {
+            realm.users = AccountFile.tenant(root: root, "/etc/passwd", known: knownUsers)
+            realm.groups = AccountFile.tenant(root: root, "/etc/group", known: knownGroups)
+        } else {
+            realm.users = AccountFile.none
+            realm.groups = AccountFile.none
         }
         return isIn() ? realm : nil
     }

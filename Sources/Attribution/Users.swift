@@ -58,7 +58,8 @@ package struct Users: ~Copyable {
     /// - Parameters:
     ///   - inTenant: the actor is in a container or virtual machine, or runs it.
     ///   - now: as for the last `collect`.
-    /// - Returns: `pending` where it is worth to wait for something, and to call again; never for longer than `wait` behind an id's first event.
+    /// - Returns: `pending` where it is worth to wait for something, and to call again; never for longer than `wait` behind an id's first event
+    ///   or the start of another look at a container that is being put together.
     @inline(__always)
     package mutating func fill(_ facts: inout ActorFacts, of actor: borrowing ActorView, inTenant: Bool, now: UInt64) -> NameState {
         let (owner, known) = containers.fill(&facts, of: actor, inTenant: inTenant, now: now)

@@ -127,6 +127,39 @@ struct ContainerTests {
         #expect(early.owner == .tenant && early.user.isEmpty)
     }
 
+    /// Of a container in a user namespace that still has the host's root no name is told, and what acts later waits for another look.
+    @Test func hostsAccountsAreNotTheContainers() throws {
+        let folder = root(forged)
+        var scene = try Scene(["unshare", "--mount", "--user", "--map-root-user"], root: nil, moveTo: folder.path)
+        let early = scene.settled(uid: 0)
+        #expect(early.owner == .tenant && early.state == .unknown && early.user.isEmpty && early.group.isEmpty && !early.claimed && early.inner == 0)
+        // Nobody waits for what was looked at just now.
+        #expect(scene.look(uid: 0).state == .unknown)
+        scene.child.tell()
+        #expect(scene.child.line())
+        scene.now += 30_000_000
+        #expect(scene.look(uid: 0).state == .pending)
+        let found = scene.settled(uid: 0)
+        #expect(found.user == "evil" && found.group == "wheel" && found.claimed && found.state == .known)
+    }
+
+    /// Nothing waits for a process that stays where it is for longer than one look at a time, and not for ever.
+    @Test func userNamespaceThatKeepsTheHostsRoot() throws {
+        var scene = try Scene(["unshare", "--mount", "--user", "--map-root-user"], root: nil)
+        #expect(scene.settled(uid: 0).state == .unknown)
+        scene.now += 30_000_000
+        #expect(scene.look(uid: 0).state == .pending)
+        scene.now += 51_000_000
+        #expect(scene.look(uid: 0).state == .unknown)
+        scene.now += 4 * second
+        for _ in 0..<200 {
+            usleep(5000)
+            if scene.table.collect(now: scene.now) { break }
+        }
+        scene.now += second / 10
+        #expect(scene.look(uid: 0).state == .unknown)
+    }
+
     /// The root of a namespace is looked at again.
     @Test func rootThatIsChangedLater() throws {
         let folder = root(forged)
