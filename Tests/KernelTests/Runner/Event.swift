@@ -4,6 +4,12 @@ import Foundation
 struct Event {
     let fields: [String: Any]
     let line: String
+    // Each event is asked for these by every row of the table, which takes minutes in an emulated guest where they are looked up each time.
+    let action: String
+    let pid: Int
+    let path: String
+    let target: String
+    let isOfFile: Bool
 
     init(line: Data) throws {
         self.line = String(decoding: line, as: UTF8.self)
@@ -13,6 +19,13 @@ struct Event {
                 throw Failure("not an object: \(self.line)")
             }
             self.fields = fields
+            func value(_ section: String, _ name: String) -> Any? { (fields[section] as? [String: Any])?[name] }
+            action = value("event", "action") as? String ?? ""
+            pid = (value("process", "pid") as? NSNumber)?.intValue ?? -1
+            path = value("file", "path") as? String ?? ""
+            target = value("file", "target_path") as? String ?? ""
+            let category = value("event", "category")
+            isOfFile = category as? String == "file" || (category as? [String])?.contains("file") == true
         } catch let error as NSError {
             throw Failure("not JSON (\(error.localizedDescription)): \(self.line)")
         }
@@ -34,10 +47,7 @@ struct Event {
     /// A JSON number; nil where it is a string, as identifiers are.
     func number(_ name: String) -> Int? { (self[name] as? NSNumber)?.intValue }
 
-    var action: String { string("event.action") ?? "" }
     var outcome: String { string("event.outcome") ?? "" }
-    var pid: Int { number("process.pid") ?? -1 }
-    var path: String { string("file.path") ?? "" }
 
     func has(_ name: String, _ expected: String) throws {
         let value = self[name]

@@ -102,7 +102,7 @@ private func checkFilters(_ context: Context, _ report: inout Report, _ style: S
 
     /// What identifies an event in all runs.
     func key(_ event: Event) -> String {
-        "\(event.action) \(event.path) \(event.outcome) \(event.string("file.target_path") ?? "") \(event.number("hypervigil.write.operations") ?? 0)"
+        "\(event.action) \(event.path) \(event.outcome) \(event.target) \(event.number("hypervigil.write.operations") ?? 0)"
     }
     func expectSame(_ found: [Event], _ expected: [Event], _ what: String) throws {
         try expect(!expected.isEmpty, "nothing to compare: \(what)")

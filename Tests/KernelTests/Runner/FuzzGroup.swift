@@ -95,7 +95,7 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
     try found.expectNothingLostButByPreemption()
     let pid = Int(acts_fuzz_pid(run))
     let events = found.filter { event in
-        event.strings("event.category")?.contains("file") == true && (event.pid == pid || event.path.hasPrefix(folder + "/"))
+        event.isOfFile && (event.pid == pid || event.path.hasPrefix(folder + "/"))
     }
 
     var replay = FuzzReplay(folder: folder, knowsInodes: ["tmpfs", "ext4", "xfs"].contains(fileSystem))

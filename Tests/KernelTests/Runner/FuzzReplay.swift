@@ -57,7 +57,7 @@ struct FuzzReplay {
     }
 
     static func describe(_ event: Event) -> String {
-        let target = event.string("file.target_path").map { " to \($0)" } ?? ""
+        let target = event.target.isEmpty ? "" : " to \(event.target)"
         return "\(event.action) of \(event.path)\(target) (\(event.outcome))"
     }
 
@@ -82,7 +82,7 @@ struct FuzzReplay {
             if !paths.isEmpty, !paths.contains(event.path) {
                 differ(number, operation, "\(Self.describe(event)), expected path \(paths)")
             }
-            if let targets, !targets.contains(event.string("file.target_path") ?? "") {
+            if let targets, !targets.contains(event.target) {
                 differ(number, operation, "\(Self.describe(event)), expected target \(targets)")
             }
             for (name, value) in one.numbers where event.number(name) != value {

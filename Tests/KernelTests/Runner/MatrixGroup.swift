@@ -30,17 +30,15 @@ private struct Play {
         return path.isEmpty ? inside : inside + "/" + path
     }
 
-    /// Whether an event is about this row: its process did it, or its folders have it.
-    func owns(_ event: Event) -> Bool {
-        guard
-            event.string("event.category") == "file" || event.strings("event.category")?.contains("file") == true
-                || event.action == "kernel-parameter"
-        else { return false }
-        // The runner cleans up behind the acts.
-        if event.pid == Int(getpid()) { return false }
-        if authors.contains(event.pid) { return true }
-        return [event.path, event.string("file.target_path") ?? ""].contains { path in
-            [inside, outside, inside + "-moved"].contains { path == $0 || path.hasPrefix($0 + "/") }
+    /// Those that are about this row: its process did it, or its folders have it.
+    func own(_ events: [Event]) -> [Event] {
+        let authors = Set(authors), runner = Int(getpid())
+        let folders = [inside, outside, inside + "-moved"].map { (path: $0, below: $0 + "/") }
+        func isBelow(_ path: String) -> Bool { folders.contains { path == $0.path || path.hasPrefix($0.below) } }
+        return events.filter { event in
+            // The runner cleans up behind the acts.
+            guard event.isOfFile || event.action == "kernel-parameter", event.pid != runner else { return false }
+            return authors.contains(event.pid) || isBelow(event.path) || isBelow(event.target)
         }
     }
 }
@@ -134,7 +132,7 @@ private func check(
         guard end == 0 else { throw Failure("the act failed: \(play.step): \(error)") }
         if let path = play.row.watches, access(path, F_OK) != 0 { throw Skip("not supported here: no \(path)") }
         do {
-            try compare(play, events.filter(play.owns), seesObjects: style != "tracepoint")
+            try compare(play, play.own(events), seesObjects: style != "tracepoint")
         } catch let failure as Failure {
             if let gap = play.row.gaps.first(where: { $0.holds(style: style, fileSystem: play.fileSystem) }) { throw Skip(gap.reason) }
             try events.allowForPreemption(failure)
@@ -162,7 +160,7 @@ private func compare(_ play: Play, _ events: [Event], seesObjects: Bool) throws 
             }
             if expected.action == "link" || expected.action == "rename",
                 let target = expected.fields.first(where: { $0.name == "file.target_path" }), case .path(let path) = target.value,
-                event.string("file.target_path") != play.resolve(path)
+                event.target != play.resolve(path)
             {
                 return false
             }
@@ -183,7 +181,7 @@ private func compare(_ play: Play, _ events: [Event], seesObjects: Bool) throws 
         rest.remove(at: index)
     }
     for event in rest {
-        let target = event.string("file.target_path").map { " to \($0)" } ?? ""
+        let target = event.target.isEmpty ? "" : " to \(event.target)"
         complaints.append("not expected: \(event.action) of \(event.path)\(target) by \(event.pid) (\(event.outcome))")
     }
     guard complaints.isEmpty else {
