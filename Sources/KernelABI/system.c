@@ -55,6 +55,8 @@ int hv_refused_module_load(void)
 void hv_share_memory(void)
 {
 	mallopt(M_ARENA_MAX, 1);
+	/* Large blocks go back to the kernel when they are freed. Left alone, the threshold rises to the largest that ever was. */
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
 void hv_trim_memory(void)
