@@ -18,6 +18,7 @@ let package = Package(
                 .product(name: "Rings", package: "hypervigil"),
                 .product(name: "Events", package: "hypervigil"),
                 .product(name: "Filters", package: "hypervigil"),
+                .product(name: "Redaction", package: "hypervigil"),
                 .product(name: "KernelABI", package: "hypervigil"),
             ],
             swiftSettings: [

@@ -2,7 +2,7 @@ internal import CThroughput
 internal import Glibc
 
 // throughput OBJECT [RUNS [SECONDS]]: prints a section of Markdown on standard output, progress on standard error.
-// throughput filters [RUNS]: its part about filters alone, which needs no BPF.
+// throughput filters|redaction [RUNS]: its part about filters or redaction alone, which needs no BPF.
 
 func note(_ text: String) {
     let line = Array((text + "\n").utf8)
@@ -129,14 +129,14 @@ func sustain(object: String, seconds: Double) throws {
 
 let arguments = CommandLine.arguments
 guard arguments.count > 1 else {
-    note("usage: throughput OBJECT|filters [RUNS [SECONDS]]")
+    note("usage: throughput OBJECT|filters|redaction [RUNS [SECONDS]]")
     exit(64)
 }
 let runs = max(5, arguments.count > 2 ? Int(arguments[2]) ?? 7 : 7)
 let seconds = arguments.count > 3 ? Double(arguments[3]) ?? 2 : 2
 do {
-    if arguments[1] == "filters" {
-        try costOfFilters(runs: runs)
+    if arguments[1] == "filters" || arguments[1] == "redaction" {
+        arguments[1] == "filters" ? try costOfFilters(runs: runs) : try costOfRedaction(runs: runs)
         fflush(nil)
         exit(0)
     }
@@ -144,6 +144,7 @@ do {
     try comparePairs(object: arguments[1], runs: runs)
     try sustain(object: arguments[1], seconds: seconds)
     try costOfFilters(runs: runs)
+    try costOfRedaction(runs: runs)
     print("Load averages of the machine before and after: \(before); \(load()).")
     fflush(nil)
 } catch {
