@@ -54,50 +54,79 @@ func runFuzz(_ context: Context, _ report: inout Report) {
     // Operations are those tried; two in five succeed. A round's events have to fit into a guest's memory; full rounds make a million.
     switch (context.full, context.guest) {
     case (false, false): (fileSystems, operations, rounds) = (["tmpfs", "ext4", "xfs", "btrfs", "overlay"], 5_000, 1)
-    case (false, true): (fileSystems, operations, rounds) = (["ext4", "btrfs"], 2_500, 1)
-    case (true, _): (fileSystems, operations, rounds) = (["tmpfs", "ext4", "xfs", "btrfs", "overlay"], 50_000, 4)
+    case (false, true): (fileSystems, operations, rounds) = (["ext4", "btrfs"], 5_000, 1)
+    case (true, _): (fileSystems, operations, rounds) = (["tmpfs", "ext4", "xfs", "btrfs", "overlay"], 10_000, 20)
     }
     for style in context.styles(underLoad: true) {
-        for fileSystem in fileSystems {
-            for round in 0..<(style == "tracepoint" && context.guest ? 1 : rounds) {
-                let seed = context.seed ?? UInt64.random(in: 1 ... .max)
-                let label = "\(style), \(fileSystem)" + (rounds > 1 ? ", \(round)" : "")
-                // Names that are settled after the act can't be had exactly; the full run shows how far off they are.
-                if style == "tracepoint" && !context.full {
-                    report.skip("fuzz[\(label)]", "tracepoints show names as spelled, which are settled after the fact (make soak runs it)")
-                    continue
+        for round in 0..<(style == "tracepoint" && context.guest ? 1 : rounds) {
+            func name(_ fileSystem: String) -> String { "fuzz[\(style), \(fileSystem)" + (rounds > 1 ? ", \(round)]" : "]") }
+            // Names that are settled after the act can't be had exactly; the full run shows how far off they are.
+            if style == "tracepoint" && !context.full {
+                for fileSystem in fileSystems {
+                    report.skip(name(fileSystem), "tracepoints show names as spelled, which are settled after the fact (make soak runs it)")
                 }
-                report.check("fuzz[\(label)]") {
-                    let folder = try disks.folder(fileSystem) + "/\(style)-\(round)"
-                    try makeDirectory(folder)
-                    try fuzz(context, style, fileSystem, folder, seed: seed, operations: operations)
-                    try? FileManager.default.removeItem(atPath: folder)
+                continue
+            }
+            var fuzzers: [Fuzzer] = []
+            defer { for fuzzer in fuzzers { fuzzer.free() } }
+            let events: [Event]
+            do {
+                for fileSystem in fileSystems {
+                    fuzzers.append(try Fuzzer(folder: try disks.folder(fileSystem) + "/\(style)-\(round)", seed: context.seed ?? UInt64.random(in: 1 ... .max), operations))
+                }
+                events = try run(fuzzers, context, style)
+            } catch {
+                for fileSystem in fileSystems { report.check(name(fileSystem)) { throw error } }
+                continue
+            }
+            for (fileSystem, fuzzer) in zip(fileSystems, fuzzers) {
+                report.check(name(fileSystem)) {
+                    try compare(fuzzer, events, context, fileSystem)
+                    try? FileManager.default.removeItem(atPath: fuzzer.folder)
                 }
             }
         }
     }
 }
 
-private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ folder: String, seed: UInt64, operations: Int) throws {
-    for name in ["w", "u"] { try makeDirectory("\(folder)/\(name)") }
-    print("   seed \(seed)")
-    fflush(nil)
-    guard let run = acts_fuzz_start(folder, seed, UInt32(operations), UInt32(operations / 10)) else {
-        throw Failure("the fuzzer: \(String(cString: strerror(errno)))")
-    }
-    defer { acts_fuzz_free(run) }
-    let watch = try Watch(context, ["--only", "file", "--backend", style, "--path", "\(folder)/w"])
-    let ended = acts_fuzz_finish(run)
-    let found = try watch.stop()
-    try act("the fuzzer", ended)
-    var count: UInt32 = 0
-    let log = UnsafeBufferPointer(start: acts_fuzz_log(run, &count), count: Int(count))
-    try found.expectNothingLostButByPreemption()
-    let pid = Int(acts_fuzz_pid(run))
-    let events = found.filter { event in
-        event.isOfFile && (event.pid == pid || event.path.hasPrefix(folder + "/"))
+/// A process that has done the first of its operations and waits for the monitor.
+private struct Fuzzer {
+    let folder: String
+    let seed: UInt64
+    let run: OpaquePointer
+
+    init(folder: String, seed: UInt64, _ operations: Int) throws {
+        self.folder = folder
+        self.seed = seed
+        try makeDirectory(folder)
+        for name in ["w", "u"] { try makeDirectory("\(folder)/\(name)") }
+        fflush(nil)
+        guard let run = acts_fuzz_start(folder, seed, UInt32(operations), UInt32(operations / 10)) else {
+            throw Failure("the fuzzer: \(String(cString: strerror(errno)))")
+        }
+        self.run = run
     }
 
+    func free() { acts_fuzz_free(run) }
+}
+
+/// All of them side by side, each on a file system of its own, under one monitor.
+private func run(_ fuzzers: [Fuzzer], _ context: Context, _ style: String) throws -> [Event] {
+    let watch = try Watch(context, ["--only", "file", "--backend", style] + fuzzers.flatMap { ["--path", "\($0.folder)/w"] })
+    for fuzzer in fuzzers { acts_fuzz_go(fuzzer.run) }
+    let ended = fuzzers.map { acts_fuzz_finish($0.run) }
+    let found = try watch.stop()
+    for end in ended { try act("the fuzzer", end) }
+    try found.expectNothingLostButByPreemption()
+    watch.removeOutput()
+    return found.filter(\.isOfFile)
+}
+
+private func compare(_ fuzzer: Fuzzer, _ all: [Event], _ context: Context, _ fileSystem: String) throws {
+    let folder = fuzzer.folder, seed = fuzzer.seed, pid = Int(acts_fuzz_pid(fuzzer.run))
+    var count: UInt32 = 0
+    let log = UnsafeBufferPointer(start: acts_fuzz_log(fuzzer.run, &count), count: Int(count))
+    let events = all.filter { $0.pid == pid || $0.path.hasPrefix(folder + "/") }
     var replay = FuzzReplay(folder: folder, knowsInodes: ["tmpfs", "ext4", "xfs"].contains(fileSystem))
     var byTime = try Sorted(events)
     for (number, entry) in log.enumerated() {
@@ -107,7 +136,7 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
     for stray in byTime.next(until: .max) { replay.note("after the last operation: \(FuzzReplay.describe(stray))") }
     let succeeded = log.count { $0.error == 0 && $0.before == 0 }
     let differences = replay.differences
-    print("   \(log.count) operations, \(succeeded) succeeded under watch, \(events.count) events; \(differences.count) differences")
+    print("   seed \(seed): \(log.count) operations, \(succeeded) succeeded under watch, \(events.count) events; \(differences.count) differences")
 
     let scanned = try scan(folder), model = replay.listing
     let unknown = scanned.symmetricDifference(model).sorted()
@@ -122,7 +151,6 @@ private func fuzz(_ context: Context, _ style: String, _ fileSystem: String, _ f
         let some = differences.prefix(10).joined(separator: "; ")
         throw Failure("seed \(seed): \(differences.count) unexplained differences (all in \(all)): \(some)")
     }
-    watch.removeOutput()
 }
 
 /// Events in the order of their times.
