@@ -26,7 +26,7 @@ struct Literal {
 }
 
 /// Finds all literals in one pass over the bytes: a shift-or over 8 positions for 8 buckets of literals at a time (as the
-/// literal matcher of Hyperscan, X. Wang et al., NSDI 2019), then a comparison with those of the bucket that hit.
+/// literal matcher of Hyperscan, X. Wang et al., NSDI 2019), then, where one may end, a comparison with those that end with the same three bytes.
 ///
 /// Case and `-`/`_` are folded in its table, so nothing is copied. A byte costs one load from 2 KiB and one shift; the state
 /// of four bytes is looked at in one.
@@ -37,11 +37,10 @@ struct LiteralScan: ~Copyable {
     /// The state before the first byte.
     private let initial: UInt64
     private let literals: UnsafeMutablePointer<Literal>
-    /// Bucket b has the literals bounds[b]..<bounds[b + 1].
-    private let bounds: UnsafeMutablePointer<Int>
     private let text: UnsafeMutablePointer<UInt8>
-    /// Whether a literal ends with three bytes, by a hash of them: most of what the buckets let through is refused here.
-    private let ends: UnsafeMutablePointer<Bool>
+    /// By a hash of three bytes, those that may end with them: endings[starts[hash]..<starts[hash + 1]], places in `literals`.
+    private let starts: UnsafeMutablePointer<UInt32>
+    private let endings: UnsafeMutablePointer<UInt32>
 
     /// - Parameter list: literals with their bytes, two at least.
     init(_ list: [(bytes: [UInt8], literal: Literal)]) {
@@ -61,17 +60,13 @@ struct LiteralScan: ~Copyable {
         refusals = .allocate(capacity: 256)
         refusals.initialize(repeating: .max, count: 256)
         literals = .allocate(capacity: max(1, entries.count))
-        bounds = .allocate(capacity: buckets + 1)
         text = .allocate(capacity: max(1, entries.reduce(0) { $0 + $1.bytes.count }))
-        ends = .allocate(capacity: Self.endHashes)
-        ends.initialize(repeating: false, count: Self.endHashes)
+        var byEnd = [[UInt32]](repeating: [], count: Self.endHashes)
         var virtual = UInt64.max
         var used = 0
         for bucket in 0..<buckets {
             func bound(_ bucket: Int) -> Int { bucket == 0 ? 0 : short + (entries.count - short) * (bucket - 1) / (buckets - 1) }
-            let from = bound(bucket), to = bound(bucket + 1)
-            bounds.advanced(by: bucket).initialize(to: from)
-            for index in from..<to {
+            for index in bound(bucket)..<bound(bucket + 1) {
                 let bytes = entries[index].bytes
                 var literal = entries[index].literal
                 literal.length = UInt16(bytes.count)
@@ -85,10 +80,9 @@ struct LiteralScan: ~Copyable {
                     literal.mask |= 0xff << UInt64(8 * place)
                 }
                 literals.advanced(by: index).initialize(to: literal)
-                for before in 0...UInt64(255) where bytes.count < 3 || before == UInt64(bytes[bytes.count - 3]) {
-                    let end = before << 16 | UInt64(bytes.count > 1 ? bytes[bytes.count - 2] : 0) << 8 | UInt64(bytes[bytes.count - 1])
-                    ends[Self.endHash(end)] = true
-                }
+                // Two bytes may have any before them.
+                let before = bytes.count < 3 ? 0...UInt64(255) : UInt64(bytes[bytes.count - 3])...UInt64(bytes[bytes.count - 3])
+                for hash in Set(before.map { Self.endHash($0 << 16 | literal.tail & 0xffff) }) { byEnd[hash].append(UInt32(index)) }
                 var accepts: [(UInt8) -> Bool] = bytes.map { byte in { ByteClass.fold($0) == byte } }
                 // A program's name is a word.
                 if literal.kind == .program { accepts.insert(ByteClass.precedesWord, at: 0) }
@@ -107,7 +101,17 @@ struct LiteralScan: ~Copyable {
                 }
             }
         }
-        bounds.advanced(by: buckets).initialize(to: entries.count)
+        starts = .allocate(capacity: Self.endHashes + 1)
+        endings = .allocate(capacity: max(1, byEnd.reduce(0) { $0 + $1.count }))
+        var ending = 0
+        for (hash, list) in byEnd.enumerated() {
+            starts.advanced(by: hash).initialize(to: UInt32(ending))
+            for index in list {
+                endings.advanced(by: ending).initialize(to: index)
+                ending += 1
+            }
+        }
+        starts.advanced(by: Self.endHashes).initialize(to: UInt32(ending))
         var state = UInt64.max
         for _ in 0..<8 { state = state << 8 | virtual }
         initial = state
@@ -116,9 +120,9 @@ struct LiteralScan: ~Copyable {
     deinit {
         refusals.deallocate()
         literals.deallocate()
-        bounds.deallocate()
         text.deallocate()
-        ends.deallocate()
+        starts.deallocate()
+        endings.deallocate()
     }
 
     private static let endHashes = 4096
@@ -131,9 +135,9 @@ struct LiteralScan: ~Copyable {
     @inline(__always)
     func first(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int? {
         var first = 0
-        let isNone = candidates(bytes, count, from: 0) { place, buckets in
+        let isNone = candidates(bytes, count, from: 0) { place in
             first = place
-            return matches(bytes, count, place, buckets) { _, _ in false }
+            return matches(bytes, count, place) { _, _ in false }
         }
         return isNone ? nil : first
     }
@@ -143,8 +147,8 @@ struct LiteralScan: ~Copyable {
     /// - Parameter first: none ends before it.
     @inline(__always)
     func each(_ bytes: UnsafePointer<UInt8>, _ count: Int, from first: Int, _ body: (borrowing Literal, Int) -> Void) {
-        _ = candidates(bytes, count, from: max(0, first &- 8)) { place, buckets in
-            _ = matches(bytes, count, place, buckets) {
+        _ = candidates(bytes, count, from: max(0, first &- 8)) { place in
+            _ = matches(bytes, count, place) {
                 body($0, $1)
                 return true
             }
@@ -152,11 +156,11 @@ struct LiteralScan: ~Copyable {
         }
     }
 
-    /// Places at which a literal of one of the buckets may end, as long as `body` wants more.
+    /// Places at which a literal may end, as long as `body` wants more.
     ///
     /// - Returns: whether it wanted all of them.
     @inline(__always)
-    private func candidates(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, _ body: (Int, UInt64) -> Bool) -> Bool {
+    private func candidates(_ bytes: UnsafePointer<UInt8>, _ count: Int, from start: Int, _ body: (Int) -> Bool) -> Bool {
         let refusals = UnsafePointer(refusals)
         let none = UInt64(0xff) << 56
         var state = initial
@@ -169,10 +173,10 @@ struct LiteralScan: ~Copyable {
             let three = state << 24 | (first << 16 | second << 8 | third)
             let four = state << 32 | (first << 24 | second << 16 | (third << 8 | fourth))
             if one & two & three & four < none {
-                if one < none, !body(at, ~one >> 56) { return false }
-                if two < none, !body(at &+ 1, ~two >> 56) { return false }
-                if three < none, !body(at &+ 2, ~three >> 56) { return false }
-                if four < none, !body(at &+ 3, ~four >> 56) { return false }
+                if one < none, !body(at) { return false }
+                if two < none, !body(at &+ 1) { return false }
+                if three < none, !body(at &+ 2) { return false }
+                if four < none, !body(at &+ 3) { return false }
             }
             state = four
             at &+= 4
@@ -180,20 +184,15 @@ struct LiteralScan: ~Copyable {
         // The rest, and a NUL behind the last byte.
         while at <= count {
             state = state << 8 | refusals[at < count ? Int(bytes[at]) : 0]
-            if state < none, !body(at, ~state >> 56) { return false }
+            if state < none, !body(at) { return false }
             at &+= 1
         }
         return true
     }
 
+    /// Hands out those that end before a place, with what has to follow them there, then those that end with it.
     @inline(__always)
-    private func matches(
-        _ bytes: UnsafePointer<UInt8>, _ count: Int, _ place: Int, _ buckets: UInt64, _ body: (borrowing Literal, Int) -> Bool
-    ) -> Bool {
-        if place >= 3, place < count {
-            let three = UInt64(ByteClass.fold(bytes[place &- 3])) << 16 | UInt64(ByteClass.fold(bytes[place &- 2])) << 8 | UInt64(ByteClass.fold(bytes[place &- 1]))
-            if !ends[Self.endHash(three)], !ends[Self.endHash(three << 8 | UInt64(ByteClass.fold(bytes[place])))] { return true }
-        }
+    private func matches(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ place: Int, _ body: (borrowing Literal, Int) -> Bool) -> Bool {
         // The 8 bytes before `place`, and those up to it.
         var before: UInt64 = 0
         var back = min(place, 8)
@@ -202,25 +201,35 @@ struct LiteralScan: ~Copyable {
             back &-= 1
         }
         let last = place < count ? bytes[place] : 0
-        let upTo = before << 8 | UInt64(ByteClass.fold(last))
-        var rest = buckets
-        while rest != 0 {
-            let bucket = rest.trailingZeroBitCount
-            rest &= rest &- 1
-            for index in bounds[bucket]..<bounds[bucket &+ 1] {
-                let tail = literals[index].follower == .any ? upTo : before
-                guard (tail ^ literals[index].tail) & literals[index].mask == 0 else { continue }
-                let end = literals[index].follower == .any ? place &+ 1 : place
-                let length = Int(literals[index].length)
-                guard length <= end, end <= count, ByteClass.follows(last, literals[index].follower) else { continue }
-                let start = end &- length
-                let text = UnsafePointer(text) + literals[index].text
-                // The last 8 are compared.
-                var same = true
-                for offset in 0..<max(0, length &- 8) where ByteClass.fold(bytes[start &+ offset]) != text[offset] { same = false }
-                guard same else { continue }
-                if !body(literals[index], start) { return false }
-            }
+        return compare(bytes, before, end: place, follower: last, body)
+            && (place == count || compare(bytes, before << 8 | UInt64(ByteClass.fold(last)), end: place &+ 1, follower: nil, body))
+    }
+
+    /// - Parameters:
+    ///   - tail: the last 8 bytes before `end`, folded.
+    ///   - follower: the byte there; nil: for literals behind which anything may stand.
+    @inline(__always)
+    private func compare(
+        _ bytes: UnsafePointer<UInt8>, _ tail: UInt64, end: Int, follower: UInt8?, _ body: (borrowing Literal, Int) -> Bool
+    ) -> Bool {
+        let hash = Self.endHash(tail)
+        var ending = Int(starts[hash])
+        let last = Int(starts[hash &+ 1])
+        while ending < last {
+            let literal = literals + Int(endings[ending])
+            ending &+= 1
+            guard (tail ^ literal.pointee.tail) & literal.pointee.mask == 0 else { continue }
+            guard follower.map({ literal.pointee.follower != .any && ByteClass.follows($0, literal.pointee.follower) }) ?? (literal.pointee.follower == .any)
+            else { continue }
+            let length = Int(literal.pointee.length)
+            guard length <= end else { continue }
+            let start = end &- length
+            let text = UnsafePointer(text) + literal.pointee.text
+            // The last 8 are compared.
+            var same = true
+            for offset in 0..<max(0, length &- 8) where ByteClass.fold(bytes[start &+ offset]) != text[offset] { same = false }
+            guard same else { continue }
+            if !body(literal.pointee, start) { return false }
         }
         return true
     }
