@@ -265,19 +265,13 @@ struct acts_fuzz *acts_fuzz_start(const char *folder, uint64_t seed, uint32_t op
 	return ready == 1 ? fuzz : NULL;
 }
 
-void acts_fuzz_go(struct acts_fuzz *fuzz)
-{
-	char byte = 0;
-	/* Where nobody reads, its end says so. */
-	ssize_t told = write(fuzz->go, &byte, 1);
-	(void)told;
-	close(fuzz->go);
-}
-
 int acts_fuzz_finish(struct acts_fuzz *fuzz)
 {
+	char byte = 0;
+	ssize_t told = write(fuzz->go, &byte, 1);
+	close(fuzz->go);
 	int status = acts_wait(fuzz->pid);
-	return status <= 0 ? status : -ECHILD;
+	return told == 1 && status == 0 ? 0 : status < 0 ? status : -ECHILD;
 }
 
 pid_t acts_fuzz_pid(const struct acts_fuzz *fuzz)

@@ -55,9 +55,7 @@ struct acts_fuzz;
 /* The first `before` operations are done when it returns. NULL where that can't be (errno). */
 struct acts_fuzz *acts_fuzz_start(const char *folder, uint64_t seed, uint32_t operations, uint32_t before);
 
-/* Do the rest. */
-void acts_fuzz_go(struct acts_fuzz *fuzz);
-/* Its end: 0 or a negative errno. */
+/* Do the rest: 0 or a negative errno. */
 int acts_fuzz_finish(struct acts_fuzz *fuzz);
 
 pid_t acts_fuzz_pid(const struct acts_fuzz *fuzz);
