@@ -40,7 +40,10 @@ static __always_inline int removal_begins(__u32 action, struct path *dir, struct
 	act.word = word;
 	act.dentry = dentry;
 	act.mount = dir->mnt;
-	return act_send_typed(&act);
+	act_send_typed(&act);
+	if (word & HV_WATCH_LINKED)
+		name_leaves(inode);
+	return 0;
 }
 
 SEC("fentry/security_path_unlink")

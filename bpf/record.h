@@ -367,6 +367,7 @@ struct hv_inode_key {
 #define HV_WATCH_IGNORE 2   /* what lies below is not */
 #define HV_WATCH_CHILDREN 4 /* only its direct children; user space compares names (HV_FILE_REFINE) */
 #define HV_WATCH_CANARY 8
+#define HV_WATCH_LINKED 16  /* of one file that has, or had, several names: it goes with the last of them */
 /* Above those, a bit for each action that is not wanted. */
 #define HV_WATCH_UNWANTED(action) (1U << (7 + (action)))
 

@@ -61,7 +61,11 @@ static __always_inline int rename_begins(void *context, struct path *old_dir, st
 	act.mount = old_dir->mnt;
 	act.target = new;
 	act.target_mount = new_dir->mnt;
-	return act_send_typed(&act);
+	act_send_typed(&act);
+	victim = new->d_inode;
+	if (victim && !(act.flags & HV_FILE_EXCHANGE))
+		name_leaves(victim);
+	return 0;
 }
 
 /*

@@ -20,10 +20,16 @@ extension WatchSet {
         for link in found { add(link.key, item: link.item) }
     }
 
+    func link(_ item: Int) -> Entry {
+        var entry = tree(item)
+        entry.policy |= UInt32(HV_WATCH_LINKED)
+        return entry
+    }
+
     func add(_ key: InodeKey, item: Int) {
         linked[key] = item
         if let known = entries[key], known.entry & 1 == 1 { return }
-        let entry = tree(item)
+        let entry = link(item)
         if update(key, entry) {
             entries[key] = entry
             // Files with several links have no kept verdict: no epoch goes by.

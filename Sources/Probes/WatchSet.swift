@@ -272,7 +272,7 @@ package final class WatchSet {
         tellChanges(done, first: first)
         for (key, item) in namespaces.keys where fresh[key] == nil { fresh[key] = (tree(item), 3) }
         for (item, key) in kept where fresh[key] == nil { fresh[key] = (tree(item), 1) }
-        for (key, item) in linked where fresh[key] == nil { fresh[key] = (tree(item), 5) }
+        for (key, item) in linked where fresh[key] == nil { fresh[key] = (link(item), 5) }
         write(fresh)
     }
 

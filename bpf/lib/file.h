@@ -173,6 +173,7 @@ static __always_inline void send_pending(struct scratch *slot, struct dentry *de
 	}
 	pending->operation = record->header.time;
 	pending->action = record->action;
+	pending->leaving = 0;
 	pending->object = 0;
 	pending->overlay = 0;
 	if (dentry) {
@@ -192,6 +193,8 @@ static __noinline int result_tell(struct pending *pending, int error, struct den
 	if (!pending)
 		return 0;
 	result.operation = pending->operation;
+	if (pending->leaving && !error)
+		watch_disown((void *)pending->leaving);
 	pending_forget(pending);
 	header_begin(&result.header, HV_KIND_RESULT);
 	result.tid = bpf_get_current_pid_tgid();
@@ -214,6 +217,24 @@ static __always_inline int result_of_pending(struct dentry *dentry, int error, s
 	if (!pending || (dentry && pending->object && pending->object != (__u64)dentry))
 		return 0;
 	return result_tell(pending, error, after, value);
+}
+
+/* The record of an act that takes a name from this inode is on its way. */
+static __noinline void name_leaves(struct inode *inode)
+{
+	struct hv_inode_key key = {};
+	struct hv_watch *watch;
+	struct pending *pending;
+
+	if (BPF_CORE_READ(inode, i_nlink) != 1)
+		return;
+	inode_key(&key, inode);
+	watch = bpf_map_lookup_elem(&hv_watches, &key);
+	if (!watch || !(watch->policy & HV_WATCH_LINKED))
+		return;
+	pending = pending_find();
+	if (pending)
+		pending->leaving = (__u64)inode;
 }
 
 /* An act on a name or an attribute, as a hook sees it. Lies on the hook's stack. */

@@ -112,25 +112,6 @@ static __noinline void walk_head(struct scratch *slot, struct dentry *dentry, st
 	slot->walk_dentry = (__u64)dentry;
 }
 
-/* The walked path goes to the end of the record. */
-static __always_inline struct hv_string walk_put(struct scratch *slot)
-{
-	__u32 at = slot->walk_position;
-	__u32 length;
-
-	if (at >= HV_PATH_MAX) {
-		/* Not one component: the root itself. */
-		slot->path[HV_PATH_MAX - 1] = '/';
-		at = HV_PATH_MAX - 1;
-	}
-	length = HV_PATH_MAX - at;
-	if (length > HV_PATH_MAX - 1) {
-		length = HV_PATH_MAX - 1;
-		at = 1;
-	}
-	return put_bytes(slot, &slot->path[at & (HV_PATH_MAX - 1)], length, slot->walk_flags);
-}
-
 /* What a walk needs of a dentry lies together (include/linux/dcache.h), so that one read does for four. */
 struct dentry_part {
 	__u64 parent;
@@ -149,6 +130,38 @@ static __always_inline void dentry_read(struct dentry_part *part, struct dentry 
 	part->parent = (__u64)BPF_CORE_READ(dentry, d_parent);
 	part->length = BPF_CORE_READ(dentry, d_name.len);
 	part->name = (__u64)BPF_CORE_READ(dentry, d_name.name);
+}
+
+/* Not one component: the root itself, or a file that has no place but a name (memfd: shmem_file_setup()). */
+static __noinline void walk_own(struct scratch *slot)
+{
+	struct dentry_part own;
+
+	dentry_read(&own, (void *)slot->walk_start);
+	/* A root's name is "/". */
+	if (own.parent == slot->walk_start && own.length > 1)
+		walk_prepend(slot, (void *)own.name, own.length);
+	else
+		walk_prepend(slot, NULL, 0);
+}
+
+/* The walked path goes to the end of the record. */
+static __always_inline struct hv_string walk_put(struct scratch *slot)
+{
+	__u32 at = slot->walk_position;
+	__u32 length;
+
+	if (at >= HV_PATH_MAX) {
+		walk_own(slot);
+		at = slot->walk_position;
+	}
+	length = HV_PATH_MAX - at;
+	if (length > HV_PATH_MAX - 1) {
+		length = HV_PATH_MAX - 1;
+		at = 1;
+	}
+	UNKNOWN(length); /* or the bound that put_bytes() sets is left out, and 6.1 can't see this one */
+	return put_bytes(slot, &slot->path[at & (HV_PATH_MAX - 1)], length, slot->walk_flags);
 }
 
 /* One round of walk_inner; 1: it is over. A function of its own, so that the verifier walks it once and not once a round. */

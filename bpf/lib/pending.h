@@ -15,6 +15,7 @@
 struct pending {
 	__u64 task; /* address of the task_struct; 0: free */
 	__u64 operation;
+	__u64 leaving; /* the inode with an entry of its own (HV_WATCH_LINKED) that may lose its last name, or 0 */
 	__u64 object;  /* the dentry it is about, 0 where only a name is known: a nested operation of an overlay's layer is about another */
 	__u32 action;
 	__u32 overlay; /* the object is an overlay's: the layer's own operation is the same one */

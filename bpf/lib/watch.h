@@ -226,13 +226,28 @@ static __always_inline __u64 judge_name(struct dentry *directory)
 static __noinline void watch_adopt(struct inode *inode, __u64 word)
 {
 	struct hv_inode_key key = {};
-	struct hv_watch watch = { .policy = WATCH_POLICY(word), .entry = WATCH_ENTRY(word) };
+	struct hv_watch watch = { .policy = WATCH_POLICY(word) | HV_WATCH_LINKED, .entry = WATCH_ENTRY(word) };
 
 	if (watch.policy & HV_WATCH_CHILDREN || (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFDIR)
 		return;
 	inode_key(&key, inode);
 	verdict_drop(&key);
 	bpf_map_update_elem(&hv_watches, &key, &watch, BPF_NOEXIST);
+}
+
+/*
+ * Its last name is gone, and with it the entry that it had for several: the table does not fill with what is no more, and
+ * where inodes have no generation (overlayfs) the next of that number is not taken for it.
+ */
+static __noinline void watch_disown(struct inode *inode)
+{
+	struct hv_inode_key key = {};
+
+	if (BPF_CORE_READ(inode, i_nlink))
+		return;
+	inode_key(&key, inode);
+	bpf_map_delete_elem(&hv_watches, &key);
+	verdict_drop(&key);
 }
 
 /* What decides for an object: its own entry, or its directory's. The inode is the dentry's. */

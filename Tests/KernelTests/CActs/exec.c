@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <string.h>
@@ -146,4 +147,15 @@ int acts_memfd_of(const char *path)
 	if (from >= 0)
 		close(from);
 	return result;
+}
+
+void acts_run_on(int cpu)
+{
+	cpu_set_t cpus;
+	CPU_ZERO(&cpus);
+	for (int each = 0; each < CPU_SETSIZE; each++)
+		if (cpu < 0 || each == cpu)
+			CPU_SET(each, &cpus);
+	/* Where there is no such CPU all goes on as it was. */
+	sched_setaffinity(0, sizeof cpus, &cpus);
 }

@@ -190,6 +190,7 @@ private func checkExec(_ context: Context, _ report: inout Report, _ style: Stri
     report.check("exec.memfd[\(style)]") {
         let event = try events.exec(pid: acts.memfd)
         try expect(event.flag("hypervigil.process.fileless"), "fileless is not set: \(event.line)")
+        try event.has("process.executable", "/memfd:hypervigil-act")
     }
     report.check("exec.deleted[\(style)]") {
         let event = try events.exec(pid: acts.deleted)

@@ -101,6 +101,8 @@ private struct Fuzzer {
         try makeDirectory(folder)
         for name in ["w", "u"] { try makeDirectory("\(folder)/\(name)") }
         fflush(nil)
+        acts_run_on(0)
+        defer { acts_run_on(-1) }
         guard let run = acts_fuzz_start(folder, seed, UInt32(operations), UInt32(operations / 10)) else {
             throw Failure("the fuzzer: \(String(cString: strerror(errno)))")
         }
@@ -110,9 +112,11 @@ private struct Fuzzer {
     func free() { acts_fuzz_free(run) }
 }
 
-/// One after the other, each on a file system of its own, under one monitor. Side by side they would preempt each other inside programs, which a
-/// preemptible kernel then skips: that is the flood's to show.
+/// One after the other, each on a file system of its own, under one monitor. They and the monitor, which writes as well, have a CPU each: a
+/// preemptible kernel skips a program where another task was preempted inside it, which is the flood's to show.
 private func run(_ fuzzers: [Fuzzer], _ context: Context, _ style: String) throws -> [Event] {
+    acts_run_on(1)
+    defer { acts_run_on(-1) }
     let watch = try Watch(context, ["--only", "file", "--backend", style] + fuzzers.flatMap { ["--path", "\($0.folder)/w"] })
     let ended = fuzzers.map { acts_fuzz_finish($0.run) }
     let found = try watch.stop()

@@ -38,6 +38,9 @@ pid_t acts_start(const struct acts_exec *exec);
 /* Wait for a child: the status as wait(2) has it, or a negative errno. */
 int acts_wait(pid_t pid);
 
+/* The caller, and what it starts, runs on this CPU from now on; below 0: on all. */
+void acts_run_on(int cpu);
+
 /* posix_spawn `count` processes of `path`, at most `parallel` at a time; their pids go to `pids`. */
 int acts_spawn_many(const char *path, uint32_t count, uint32_t parallel, pid_t *pids);
 
