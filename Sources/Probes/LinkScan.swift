@@ -8,6 +8,8 @@ final class LinkScan: Sendable {
     struct Found: Sendable {
         let key: InodeKey
         let item: Int
+        let path: [UInt8]
+        let name: FoundName
     }
     private struct Shared {
         var paths: [[UInt8]] = []
@@ -123,7 +125,7 @@ final class LinkScan: Sendable {
         let keys = identify(batch.map(\.0))
         let found = keys.compactMap { index, key in
             // Another object may have taken the name meanwhile.
-            key.inode == batch[index].1.inode ? Found(key: key, item: batch[index].2) : nil
+            key.inode == batch[index].1.inode ? Found(key: key, item: batch[index].2, path: batch[index].0, name: batch[index].1) : nil
         }
         shared.withLock { $0.found += found }
         batch = []

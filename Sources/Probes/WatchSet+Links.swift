@@ -17,7 +17,11 @@ extension WatchSet {
     /// Takes over what the scan found.
     func takeLinks() {
         guard let found = links?.take() else { return }
-        for link in found { add(link.key, item: link.item) }
+        for link in found {
+            add(link.key, item: link.item)
+            // Where inodes have no generation, one that went before it had its entry would leave that to the next of its number.
+            if link.key.generation == 0, FoundName(link.path).map({ !$0.isSame(link.name) }) ?? true { remove(link.key) }
+        }
     }
 
     func link(_ item: Int) -> Entry {
@@ -42,6 +46,13 @@ extension WatchSet {
     package var linkScan: (names: Int, files: Int, running: Bool) {
         let progress = links?.progress ?? (scanned: 0, running: false)
         return (progress.scanned, linked.count, progress.running)
+    }
+
+    private func remove(_ key: InodeKey) {
+        linked[key] = nil
+        entries[key] = nil
+        var record = key.record
+        bpf_map_delete_elem(maps.watches, &record)
     }
 
     // MARK: canary

@@ -47,6 +47,9 @@ struct Event {
     /// A JSON number; nil where it is a string, as identifiers are.
     func number(_ name: String) -> Int? { (self[name] as? NSNumber)?.intValue }
 
+    /// It says that the kernel skipped a program.
+    var tellsOfPreemption: Bool { action == "lost" && (string("hypervigil.lost.reason") ?? line).contains("preempted inside it") }
+
     var outcome: String { string("event.outcome") ?? "" }
 
     func has(_ name: String, _ expected: String) throws {
@@ -102,9 +105,7 @@ extension Array where Element == Event {
     /// A failure on a preemptible kernel is no failure where the monitor itself says that the kernel skipped programs (all acts of a
     /// session run side by side there): it is said aloud instead. Kernels without preemption show every row.
     func allowForPreemption(_ failure: Failure) throws {
-        let told = filter { event in
-            event.action == "lost" && (event.string("hypervigil.lost.reason") ?? event.line).contains("preempted inside it")
-        }
+        let told = filter(\.tellsOfPreemption)
         if !told.isEmpty {
             throw Skip("the kernel skipped programs under preemption, which \(told.count) lost events tell: \(failure.message.prefix(100))")
         }
