@@ -18,11 +18,19 @@ extension WatchSet {
     func takeLinks() {
         guard let found = links?.take() else { return }
         for link in found {
-            add(link.key, item: link.item)
-            // Where inodes have no generation, one that went before it had its entry would leave that to the next of its number.
-            if link.key.generation == 0, FoundName(link.path).map({ !$0.isSame(link.name) }) ?? true { remove(link.key) }
+            guard link.key.generation == 0 else {
+                add(link.key, item: link.item)
+                continue
+            }
+            // Where inodes have no generation, an entry of one that is gone would be the next one's of its number. It is not remembered here:
+            // the kernel takes it out with the last name, and what the kernel has made since it sees to itself.
+            guard isThere(link), update(link.key, self.link(link.item), flags: UInt64(BPF_NOEXIST)), !isThere(link) else { continue }
+            var record = link.key.record
+            bpf_map_delete_elem(maps.watches, &record)
         }
     }
+
+    private func isThere(_ link: LinkScan.Found) -> Bool { FoundName(link.path)?.isSame(link.name) ?? false }
 
     func link(_ item: Int) -> Entry {
         var entry = tree(item)
@@ -46,13 +54,6 @@ extension WatchSet {
     package var linkScan: (names: Int, files: Int, running: Bool) {
         let progress = links?.progress ?? (scanned: 0, running: false)
         return (progress.scanned, linked.count, progress.running)
-    }
-
-    private func remove(_ key: InodeKey) {
-        linked[key] = nil
-        entries[key] = nil
-        var record = key.record
-        bpf_map_delete_elem(maps.watches, &record)
     }
 
     // MARK: canary

@@ -384,10 +384,10 @@ package final class WatchSet {
         if changed { bumpEpoch() }
     }
 
-    func update(_ key: InodeKey, _ entry: Entry) -> Bool {
+    func update(_ key: InodeKey, _ entry: Entry, flags: UInt64 = 0) -> Bool {
         var record = key.record
         var watch = hv_watch(policy: entry.policy, entry: entry.entry)
-        return bpf_map_update_elem(maps.watches, &record, &watch, 0) == 0
+        return bpf_map_update_elem(maps.watches, &record, &watch, flags) == 0
     }
 
     // MARK: maps

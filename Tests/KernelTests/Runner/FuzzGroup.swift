@@ -156,7 +156,7 @@ private func compare(_ fuzzer: Fuzzer, _ all: [Event], _ context: Context, _ fil
     }
     guard differences.isEmpty else {
         let all = "\(context.folder)/differences-\(seed)"
-        let operations = log.enumerated().map { "\($0): \(Operation($1)) from \($1.begin) to \($1.end)" }
+        let operations = log.enumerated().map { "\($0): \(Operation($1)) of inode \($1.inode) from \($1.begin) to \($1.end)" }
         try? (differences + operations).joined(separator: "\n").write(toFile: all, atomically: false, encoding: .utf8)
         let some = differences.prefix(10).joined(separator: "; ")
         throw Failure("seed \(seed): \(differences.count) unexplained differences (all in \(all)): \(some)")
