@@ -17,43 +17,34 @@ extension WatchSet {
     /// Takes over what the scan found.
     func takeLinks() {
         guard let found = links?.take() else { return }
-        for link in found {
-            guard link.key.generation == 0 else {
-                add(link.key, item: link.item)
-                continue
+        for link in found where entries[link.key] == nil {
+            let hasGeneration = link.key.generation != 0
+            // Where inodes have no generation, an entry of one that is gone would be the next one's of its number. What the kernel has made
+            // since it sees to itself.
+            guard hasGeneration || isThere(link) else { continue }
+            let done = update(link.key, self.link(link.item), flags: UInt64(hasGeneration ? BPF_ANY : BPF_NOEXIST))
+            if hasGeneration, !done, !problems.contains(where: { $0.path == "hard links" }) {
+                problems.append(("hard links", "the table of watch entries is full; raise limits.watches"))
             }
-            // Where inodes have no generation, an entry of one that is gone would be the next one's of its number. It is not remembered here:
-            // the kernel takes it out with the last name, and what the kernel has made since it sees to itself.
-            guard isThere(link), update(link.key, self.link(link.item), flags: UInt64(BPF_NOEXIST)), !isThere(link) else { continue }
-            var record = link.key.record
-            bpf_map_delete_elem(maps.watches, &record)
+            if done, !hasGeneration, !isThere(link) {
+                var record = link.key.record
+                bpf_map_delete_elem(maps.watches, &record)
+            }
         }
     }
 
     private func isThere(_ link: LinkScan.Found) -> Bool { FoundName(link.path)?.isSame(link.name) ?? false }
 
-    func link(_ item: Int) -> Entry {
+    /// The kernel made an entry for a file with its folder's number; from now on this one decides, whatever its names. It is gone where the
+    /// file's last name is (`HV_WATCH_LINKED`), and not made anew: nothing of it is remembered here.
+    func settleLink(_ key: InodeKey, item: Int) {
+        if entries[key] == nil { _ = update(key, link(item), flags: UInt64(BPF_EXIST)) }
+    }
+
+    private func link(_ item: Int) -> Entry {
         var entry = tree(item)
         entry.policy |= UInt32(HV_WATCH_LINKED)
         return entry
-    }
-
-    func add(_ key: InodeKey, item: Int) {
-        linked[key] = item
-        if let known = entries[key], known.entry & 1 == 1 { return }
-        let entry = link(item)
-        if update(key, entry) {
-            entries[key] = entry
-            // Files with several links have no kept verdict: no epoch goes by.
-        } else if !problems.contains(where: { $0.path == "hard links" }) {
-            problems.append(("hard links", "the table of watch entries is full; raise limits.watches"))
-        }
-    }
-
-    /// Names looked at by the scan of hard links, files with an entry for theirs, and whether it goes on.
-    package var linkScan: (names: Int, files: Int, running: Bool) {
-        let progress = links?.progress ?? (scanned: 0, running: false)
-        return (progress.scanned, linked.count, progress.running)
     }
 
     // MARK: canary

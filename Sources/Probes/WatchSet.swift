@@ -25,8 +25,6 @@ package final class WatchSet {
     private var itemKeys: [InodeKey?]
     /// Objects that lost their name, or lie under a mount, by item: what they hold is watched on.
     private var kept: [Int: InodeKey] = [:]
-    /// Files with several hard links, with their item.
-    var linked: [InodeKey: Int] = [:]
     private var namespaces = MountNamespaces()
     private var changes: [WatchChange] = []
     var canary: InodeKey?
@@ -93,9 +91,6 @@ package final class WatchSet {
     /// Whether a mount there turns a watched name elsewhere.
     package func isOnTheWay(_ path: [UInt8]) -> Bool { plan.looked.contains(path) }
 
-    /// How many entries the kernel has.
-    package var entryCount: Int { entries.count }
-
     // MARK: what happens
 
     /// Takes note of a change that may turn watched names elsewhere.
@@ -114,9 +109,8 @@ package final class WatchSet {
             mountingProcesses.insert(process)
             touch(path)
         case HV_FILE_LINK.rawValue:
-            // The kernel made an entry for the file with its folder's number; from now on this one decides, whatever its names.
             if let decision = plan.names.decide(path) ?? plan.names.decide(target), decision.watched {
-                add(InodeKey(hv_inode_key(inode: object.inode, device: object.device, generation: object.generation)), item: decision.item)
+                settleLink(InodeKey(hv_inode_key(inode: object.inode, device: object.device, generation: object.generation)), item: decision.item)
             }
             fallthrough
         case HV_FILE_CREATE.rawValue, HV_FILE_RENAME.rawValue, HV_FILE_DELETE.rawValue, HV_FILE_SYMLINK.rawValue, HV_FILE_MKDIR.rawValue,
@@ -272,7 +266,6 @@ package final class WatchSet {
         tellChanges(done, first: first)
         for (key, item) in namespaces.keys where fresh[key] == nil { fresh[key] = (tree(item), 3) }
         for (item, key) in kept where fresh[key] == nil { fresh[key] = (tree(item), 1) }
-        for (key, item) in linked where fresh[key] == nil { fresh[key] = (link(item), 5) }
         write(fresh)
     }
 

@@ -324,7 +324,7 @@ static __noinline void name_moved(struct dentry *dentry)
 	inode_key(&key, inode);
 	verdict_drop(&key);
 	/* It may have other names elsewhere, or a handle by one that is gone, whose place says nothing of it now. */
-	if (BPF_CORE_READ(inode, i_nlink) > 1 || BPF_CORE_READ(inode, i_dentry.first, next)) {
+	if (BPF_CORE_READ(inode, i_nlink) > 1 || (BPF_CORE_READ(inode, i_nlink) == 1 && BPF_CORE_READ(inode, i_dentry.first, next))) {
 		__u64 word = judge_name(BPF_CORE_READ(dentry, d_parent));
 
 		if (watch_hit(word))

@@ -54,7 +54,7 @@ func runFuzz(_ context: Context, _ report: inout Report) {
     // Operations are those tried; two in five succeed. A round's events have to fit into a guest's memory; full rounds make a million.
     switch (context.full, context.guest) {
     case (false, false): (fileSystems, operations, rounds) = (["tmpfs", "ext4", "xfs", "btrfs", "overlay"], 5_000, 1)
-    case (false, true): (fileSystems, operations, rounds) = (["ext4", "btrfs"], 5_000, 1)
+    case (false, true): (fileSystems, operations, rounds) = (["ext4", "btrfs", "overlay"], 3_500, 1)
     case (true, _): (fileSystems, operations, rounds) = (["tmpfs", "ext4", "xfs", "btrfs", "overlay"], 10_000, 20)
     }
     for style in context.styles(underLoad: true) {
