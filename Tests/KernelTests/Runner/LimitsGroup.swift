@@ -88,7 +88,7 @@ private func checkFiles(_ context: Context, _ style: String) throws {
 /// A first write that was suppressed is in the operations of the totals.
 /// A file with several names has an entry of its own, which goes with its last name: there is always room for the next.
 private func checkLinks(_ context: Context) throws {
-    let folder = "\(context.folder)/links", room = 128
+    let folder = "\(context.folder)/links", room = 40
     for name in ["", "/in", "/out"] { try makeDirectory(folder + name) }
     let configuration = try configuration(context, "limits: {watches: \(room)}\nfiles: {profiles: none}\n")
     let watch = try Watch(context, ["--only", "file", "--backend", "fentry", "--config", configuration, "--path", "\(folder)/in"])
@@ -96,7 +96,7 @@ private func checkLinks(_ context: Context) throws {
     // By unlink, the watched name first or last, and by rename over it.
     let go = "case $((i % 3)) in 0) rm \(folder)/in/$i \(folder)/out/$i;; 1) rm \(folder)/out/$i \(folder)/in/$i;; "
         + "2) rm \(folder)/out/$i; : >\(folder)/in/new; mv \(folder)/in/new \(folder)/in/$i;; esac"
-    let many = try finish("/bin/sh", ["-c", times(4 * room, come + go)])
+    let many = try finish("/bin/sh", ["-c", times(2 * room, come + go)])
     try expectEqual(exitCode(many.status), 0, "exit code of the script with many links")
     let last = try finish("/bin/sh", ["-c", "i=last; \(come) echo >>\(folder)/out/last"])
     try expectEqual(exitCode(last.status), 0, "exit code of the script with the last link")
