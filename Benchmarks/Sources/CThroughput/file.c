@@ -56,10 +56,10 @@ static inline uint8_t *written(struct bench_json *json, uint8_t *out, const stru
 		PUT(",\"write\":{\"operations\":");
 		out = count(out, file->operations);
 		*out++ = ',';
-		if (file->value || file->value_2) {
+		if (flags & HV_FILE_BYTES)
 			LONG("bytes", file->value);
+		if (flags & HV_FILE_OFFSET)
 			LONG("offset", file->value_2);
-		}
 		LONG("size_before", file->size_before);
 		PUT("\"first\":\"");
 		out = boottime(json, out, file->first);
